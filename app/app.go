@@ -1,0 +1,147 @@
+// Package app is where the parts meet: it builds them from the configuration,
+// wires them, runs them and stops them.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ringmain/config"
+	"ringmain/ioloop/epoll"
+	"ringmain/proxy"
+	"ringmain/proxy/local"
+)
+
+// Version is Ringmain's own.
+const Version = "0.1.0"
+
+// App is one Ringmain process, or several of them in a test.
+type App struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	started time.Time
+	// incarnation is random for each process; connections to servers bear it.
+	incarnation string
+
+	loops     []*worker
+	listeners []*epoll.Listener
+	teardown  []func() error // in the order of building, run in reverse
+	ready     chan struct{}
+	work      sync.WaitGroup
+	failed    chan error
+	nextID    ids
+}
+
+// worker is a loop and what runs on it.
+type worker struct {
+	loop *epoll.Loop
+	core *proxy.Core
+}
+
+// New makes an App of a valid configuration. It starts nothing.
+func New(cfg *config.Config, log *slog.Logger) *App {
+	var random [20]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return &App{
+		cfg: cfg, log: log, incarnation: hex.EncodeToString(random[:]),
+		ready: make(chan struct{}), failed: make(chan error, 1),
+	}
+}
+
+// Ready is closed once clients can connect.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+// Addresses are those that are listened on, in the configuration's order, with
+// the ports that the system chose. It is called after Ready.
+func (a *App) Addresses() []string {
+	var out []string
+	for _, l := range a.listeners {
+		out = append(out, l.Addr())
+	}
+	return out
+}
+
+// Run serves until ctx ends, and returns once everything it started has ended.
+// It is called once. The error is why it could not start or go on, or what went
+// wrong while stopping.
+func (a *App) Run(ctx context.Context) error {
+	a.started = time.Now()
+	err := a.start()
+	if err == nil {
+		close(a.ready)
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping")
+		case err = <-a.failed:
+		}
+	}
+	return errors.Join(err, a.stop())
+}
+
+// start builds everything; each part registers how it is torn down.
+func (a *App) start() error {
+	for _, note := range a.cfg.Notes {
+		a.log.Warn(note)
+	}
+	servers, err := a.buildServers()
+	if err != nil {
+		return err
+	}
+	if err := a.buildListeners(); err != nil {
+		return err
+	}
+	if err := a.buildLoops(servers); err != nil {
+		return err
+	}
+	a.serveListeners()
+	return nil
+}
+
+// stop tears down what was built, the last first.
+func (a *App) stop() error {
+	var errs []error
+	for i := len(a.teardown) - 1; i >= 0; i-- {
+		errs = append(errs, a.teardown[i]())
+	}
+	a.work.Wait()
+	return errors.Join(errs...)
+}
+
+func (a *App) onStop(f func() error) { a.teardown = append(a.teardown, f) }
+
+// fail ends Run with an error; only the first counts.
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// answers are what the proxy says of itself.
+func (a *App) answers(memory *proxy.Memory) *local.Answers {
+	return &local.Answers{
+		Version: Version, Incarnation: a.incarnation, Started: a.started,
+		Port: a.port(), Clients: a.clients, Memory: memory.Held, Now: time.Now,
+	}
+}
+
+func (a *App) clients() int {
+	total := 0
+	for _, w := range a.loops {
+		total += w.loop.Clients()
+	}
+	return total
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ringmain/ioloop/epoll"
+	"ringmain/proxy"
+	"ringmain/resp"
+)
+
+// maxBulk is the longest argument that Redis takes (proto-max-bulk-len).
+const maxBulk = 512 << 20
+
+// maxInline is the longest inline command that Redis takes.
+const maxInline = 64 << 10
+
+// buildLoops makes the loops with their cores, and runs them.
+func (a *App) buildLoops(s *servers) error {
+	memory := proxy.NewMemory(int(a.cfg.Limits.Memory), a.cfg.Loops)
+	cfg := &proxy.Config{
+		Limits: proxy.Limits{
+			Request: resp.Limits{
+				Request:   int(a.cfg.Limits.Request),
+				Arguments: a.cfg.Limits.Arguments,
+				Bulk:      maxBulk, Inline: maxInline,
+			},
+			ClientOutput: int(a.cfg.Limits.ClientOutput),
+			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
+		},
+		Snapshot: s.snapshot, Servers: s.options,
+		Local: a.answers(memory), Memory: memory, Log: a.log,
+	}
+	for range a.cfg.Loops {
+		loop, err := epoll.New()
+		if err != nil {
+			return fmt.Errorf("event loop: %w", err)
+		}
+		a.run(&worker{loop: loop, core: proxy.NewCore(loop, cfg)})
+	}
+	return nil
+}
+
+// run runs a loop until the App stops.
+func (a *App) run(w *worker) {
+	a.loops = append(a.loops, w)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	a.work.Go(func() {
+		defer close(ended)
+		if err := w.loop.Run(ctx); err != nil {
+			a.fail(err)
+		}
+	})
+	a.onStop(func() error {
+		w.loop.Post(w.core.Close)
+		cancel()
+		<-ended
+		return nil
+	})
+}

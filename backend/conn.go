@@ -1,0 +1,266 @@
+package backend
+
+import (
+	"time"
+
+	"ringmain/ioloop"
+	"ringmain/resp"
+)
+
+type state uint8
+
+const (
+	waiting     state = iota // for the time to dial again
+	dialling                 // a dial is under way
+	handshaking              // connected, no client's bytes yet
+	ready
+	closing // aborted; Closed comes in this iteration
+	stopped
+)
+
+// Conn is a pipelined connection that renews itself. It implements
+// ioloop.Handler.
+type Conn struct {
+	node     *Node
+	protocol int
+	database int
+	state    state
+	conn     ioloop.Conn
+	framer   resp.Framer
+
+	queue   queue
+	pending []byte // bytes of the queue's requests, until the handshake is done
+	written uint64 // bytes of requests given to conn
+	// failing is what requests get at once: since a dial or a handshake failed
+	// or a deadline passed, until a handshake or a reply comes. nil otherwise.
+	failing  *Failure
+	lastByte time.Time // when the server last sent something
+	deadlines
+	hello handshake
+
+	attempts   int       // that failed in a row
+	readySince time.Time // of the present or the last connection
+	redial     ioloop.Timer
+}
+
+func newConn(n *Node, protocol, database int) *Conn {
+	c := &Conn{node: n, protocol: protocol, database: database}
+	c.deadlines.init(c)
+	return c
+}
+
+// Send sends request, a whole command in the protocol, and has its outcome told
+// to to with seq. The bytes are copied. mayWrite says that executing the command
+// may change something, slow that it gets the long deadline.
+func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool) {
+	if c.failing != nil {
+		to.Failed(seq, c.failing)
+		return
+	}
+	e := entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}
+	e.deadline = c.node.loop.Now().Add(c.timeout(&e))
+	switch c.state {
+	case ready:
+		c.conn.Write(request)
+		c.written += uint64(len(request))
+		e.end = c.written
+	case closing, stopped:
+		to.Failed(seq, c.node.down("closed the connection"))
+		return
+	default:
+		c.pending = append(c.pending, request...)
+		e.end = uint64(len(c.pending))
+	}
+	c.queue.push(e)
+	c.deadlines.added(e.deadline)
+}
+
+func (c *Conn) timeout(e *entry) time.Duration {
+	if e.slow {
+		return c.node.opt.Slow
+	}
+	return c.node.opt.Request
+}
+
+func (c *Conn) queued() int {
+	if c.conn == nil {
+		return len(c.pending)
+	}
+	return len(c.pending) + c.conn.Buffered()
+}
+
+// dial begins an attempt, which opt.Connect bounds together with its handshake.
+func (c *Conn) dial() {
+	c.state = dialling
+	c.redial = nil
+	c.hello.giveUpAt = c.node.loop.Now().Add(c.node.opt.Connect)
+	c.node.loop.Dial(c.node.opt.Address, c.node.opt.Connect, c)
+}
+
+// Opened implements ioloop.Handler.
+func (c *Conn) Opened(conn ioloop.Conn, err error) {
+	if c.state != dialling { // stopped meanwhile
+		if conn != nil {
+			conn.Abort()
+		}
+		return
+	}
+	if err != nil {
+		c.attemptFailed("is unreachable", err)
+		return
+	}
+	c.conn = conn
+	c.framer = resp.Framer{}
+	c.state = handshaking
+	c.beginHandshake()
+}
+
+// Data implements ioloop.Handler.
+func (c *Conn) Data(b []byte) int {
+	c.lastByte = c.node.loop.Now()
+	for off := 0; off < len(b) && (c.state == ready || c.state == handshaking); {
+		n, last, err := c.framer.Scan(b[off:])
+		if err != nil {
+			c.giveUp("sent a broken reply", err)
+			break
+		}
+		piece := b[off : off+n]
+		off += n
+		switch {
+		case c.framer.Kind() == '>':
+			// A push belongs to no request, and nothing on a shared connection
+			// asks for one.
+		case c.state == handshaking:
+			c.handshakePiece(piece, last)
+		case c.queue.len() == 0:
+			c.giveUp("sent a reply that nobody asked for", errUnasked)
+		default:
+			c.piece(piece, last)
+		}
+	}
+	return len(b)
+}
+
+// piece hands a part of the first awaited reply over.
+func (c *Conn) piece(b []byte, last bool) {
+	e := c.queue.at(c.queue.head)
+	to, seq := e.to, e.seq
+	if last {
+		c.queue.pop()
+		c.failing = nil
+	} else {
+		e.begun = true
+	}
+	if to != nil {
+		to.Reply(seq, b, last)
+	}
+}
+
+// Drained implements ioloop.Handler.
+func (c *Conn) Drained() { c.node.wake() }
+
+// HalfClosed implements ioloop.Handler. A server that says no more has given the
+// connection up.
+func (c *Conn) HalfClosed() { c.giveUp("closed the connection", nil) }
+
+// giveUp aborts the connection; Closed does the rest.
+func (c *Conn) giveUp(what string, err error) {
+	if c.state != ready && c.state != handshaking {
+		return
+	}
+	c.hello.wasReady = c.state == ready
+	c.hello.reason, c.hello.cause = what, err
+	c.state = closing
+	c.conn.Abort()
+}
+
+// Closed implements ioloop.Handler.
+func (c *Conn) Closed(err error) {
+	wasReady, what, cause := c.state == ready, "closed the connection", err
+	if c.state == closing {
+		wasReady, what, cause = c.hello.wasReady, c.hello.reason, c.hello.cause
+	}
+	unsent := c.conn.Buffered()
+	c.conn = nil
+	c.deadlines.stop()
+	switch {
+	case c.state == stopped:
+		return
+	case !wasReady:
+		c.attemptFailed(what, cause)
+	default:
+		c.connectionLost(what, cause, unsent)
+	}
+}
+
+// connectionLost ends a connection that carried requests.
+func (c *Conn) connectionLost(what string, cause error, unsent int) {
+	n := c.node
+	n.opt.Log.Warn("connection to server lost", "pool", n.opt.Pool, "node", n.opt.Name,
+		"address", n.opt.Address, "what", what, "cause", cause, "awaited", c.queue.len())
+	if c.queue.len() > 0 {
+		n.owe(debt{id: c.hello.id, runID: c.hello.runID}, c)
+	}
+	left := c.written - uint64(unsent)
+	c.written = 0
+	c.state = waiting
+	c.failAll(n.lost(what), left)
+	c.reconnect()
+	n.wake()
+}
+
+// attemptFailed ends a dial or a handshake.
+func (c *Conn) attemptFailed(what string, cause error) {
+	n := c.node
+	c.attempts++
+	first := c.failing == nil || c.attempts == 1
+	level := levelOf(first)
+	n.opt.Log.Log(noContext, level, "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
+		"address", n.opt.Address, "cause", cause, "attempt", c.attempts)
+	c.state = waiting
+	c.failing = n.down(what)
+	c.pending = nil
+	c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)
+	c.reconnect()
+	n.wake()
+}
+
+// failAll fails every awaited request. Those that end beyond left, counted in
+// the connection's stream, never left whole, so the server cannot have executed
+// them.
+func (c *Conn) failAll(l loss, left uint64) {
+	for n := c.queue.len(); n > 0; n-- {
+		e := *c.queue.at(c.queue.head)
+		c.queue.pop()
+		switch {
+		case e.to == nil:
+		case e.end > left:
+			e.to.Failed(e.seq, l.certain)
+		default:
+			e.to.Failed(e.seq, l.of(&e))
+		}
+	}
+}
+
+// stop ends the connection for good.
+func (c *Conn) stop() {
+	if c.state == stopped {
+		return
+	}
+	was := c.state
+	c.state = stopped
+	c.deadlines.stop()
+	if c.redial != nil {
+		c.redial.Stop()
+	}
+	left := c.written
+	if c.conn != nil {
+		left -= uint64(c.conn.Buffered())
+		c.conn.Abort()
+	}
+	if was != ready {
+		left = 0
+	}
+	c.pending = nil
+	c.failAll(c.node.lost("is no longer used"), left)
+}

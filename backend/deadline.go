@@ -1,0 +1,147 @@
+package backend
+
+import (
+	"time"
+
+	"ringmain/ioloop"
+)
+
+// idlePing is how long a connection is silent before it is asked for a sign of
+// life.
+const idlePing = 30 * time.Second
+
+// deadlines watches over a connection with one timer: not one for each request,
+// and set anew only when it fires or an earlier deadline comes.
+type deadlines struct {
+	c     *Conn
+	timer ioloop.Timer
+	at    time.Time // when timer fires
+	// Positions in the queue up to which ordinary and slow requests have been
+	// judged. In each class deadlines do not decrease.
+	ordinary, slow uint64
+}
+
+func (d *deadlines) init(c *Conn) { d.c = c }
+
+// start begins to watch a connection that has become ready.
+func (d *deadlines) start() { d.fire() }
+
+func (d *deadlines) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
+
+func (d *deadlines) arm(at time.Time) {
+	d.stop()
+	d.at = at
+	d.timer = d.c.node.loop.After(at.Sub(d.c.node.loop.Now()), d.fire)
+}
+
+// added tells of a new request's deadline.
+func (d *deadlines) added(at time.Time) {
+	if d.timer != nil && at.Before(d.at) {
+		d.arm(at)
+	}
+}
+
+// fire judges what is due and sets the timer for what comes next.
+func (d *deadlines) fire() {
+	d.timer = nil
+	c := d.c
+	now := c.node.loop.Now()
+	switch c.state {
+	case handshaking:
+		if !now.Before(c.hello.giveUpAt) {
+			c.giveUp("is unreachable", errHandshake)
+			return
+		}
+		d.arm(c.hello.giveUpAt)
+	case ready:
+		d.ordinary = d.expire(d.ordinary, false, now)
+		d.slow = d.expire(d.slow, true, now)
+		if d.silent(now) {
+			c.failing = c.node.down("does not answer")
+			c.giveUp("does not answer", nil)
+			return
+		}
+		if c.state == ready {
+			d.arm(d.next(now))
+		}
+	}
+}
+
+// expire fails the requests of one class whose deadline has passed, from
+// position p on, and returns the position of the first that it has not.
+func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
+	c := d.c
+	for p = max(p, c.queue.head); p < c.queue.tail; p++ {
+		e := c.queue.at(p)
+		if e.slow != slow || e.to == nil || e.begun {
+			continue
+		}
+		if e.deadline.After(now) {
+			break
+		}
+		to, f := e.to, c.node.late(c.timeout(e)).of(e)
+		e.to = nil
+		if c.failing == nil {
+			c.failing = c.node.down("does not answer")
+			c.node.opt.Log.Warn("server does not answer in time", "pool", c.node.opt.Pool,
+				"node", c.node.opt.Name, "address", c.node.opt.Address, "awaited", c.queue.len())
+		}
+		to.Failed(e.seq, f)
+	}
+	return p
+}
+
+// silent reports whether the first awaited reply is past its deadline and
+// nothing at all has come for as long.
+func (d *deadlines) silent(now time.Time) bool {
+	c := d.c
+	if c.queue.len() == 0 {
+		return false
+	}
+	e := c.queue.at(c.queue.head)
+	return !e.deadline.After(now) && now.Sub(c.lastByte) >= c.timeout(e)
+}
+
+// next is when to look again.
+func (d *deadlines) next(now time.Time) time.Time {
+	c := d.c
+	if c.queue.len() == 0 {
+		return d.idle(now)
+	}
+	head := c.queue.at(c.queue.head)
+	at := head.deadline
+	if !at.After(now) { // late, but bytes have come
+		at = c.lastByte.Add(c.timeout(head))
+	}
+	for _, p := range []uint64{d.ordinary, d.slow} {
+		if p = max(p, c.queue.head); p < c.queue.tail {
+			if t := c.queue.at(p).deadline; t.After(now) && t.Before(at) {
+				at = t
+			}
+		}
+	}
+	return at
+}
+
+// idle asks a silent server for a sign of life, and says when to look again.
+func (d *deadlines) idle(now time.Time) time.Time {
+	c := d.c
+	if due := c.lastByte.Add(idlePing); due.After(now) {
+		return due
+	}
+	c.Send(discard{}, 0, ping, false, false)
+	return now.Add(c.node.opt.Request)
+}
+
+var ping = []byte("*1\r\n$4\r\nPING\r\n")
+
+// discard receives what nobody waits for.
+type discard struct{}
+
+func (discard) Reply(uint64, []byte, bool) {}
+func (discard) Failed(uint64, *Failure)    {}

@@ -1,0 +1,53 @@
+package backend
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tidwall/redcon"
+)
+
+// Failure is why a request got no reply. One Failure is shared by all requests
+// that it befell; it is not changed.
+type Failure struct {
+	// Uncertain: the command may have been executed. Otherwise it was not, or
+	// it changes nothing.
+	Uncertain bool
+	// Node is the server's name, for errors that gather several.
+	Node string
+	// Text is the error for the client, without '-' and CRLF.
+	Text string
+}
+
+// AppendReply appends the failure as an error reply.
+func (f *Failure) AppendReply(dst []byte) []byte { return redcon.AppendError(dst, f.Text) }
+
+// loss is one event that ends requests: the failure of those that may have been
+// executed, and of the others.
+type loss struct{ certain, uncertain *Failure }
+
+func (l loss) of(e *entry) *Failure {
+	if e.mayWrite {
+		return l.uncertain
+	}
+	return l.certain
+}
+
+func (n *Node) label() string {
+	return fmt.Sprintf("node %q (%s) of pool %q", n.opt.Name, n.opt.Address, n.opt.Pool)
+}
+
+func (n *Node) down(what string) *Failure {
+	return &Failure{Node: n.opt.Name, Text: "CLUSTERDOWN " + n.label() + " " + what}
+}
+
+func (n *Node) lost(what string) loss {
+	return loss{certain: n.down(what), uncertain: &Failure{
+		Uncertain: true, Node: n.opt.Name,
+		Text: "UNCERTAIN " + n.label() + " " + what + ": the command may have been executed",
+	}}
+}
+
+func (n *Node) late(timeout time.Duration) loss {
+	return n.lost(fmt.Sprintf("did not answer within %v", timeout))
+}

@@ -1,0 +1,208 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"ringmain/resp"
+)
+
+var (
+	errUnasked   = errors.New("a reply without a request")
+	errHandshake = errors.New("handshake not answered in time")
+	noContext    = context.Background()
+)
+
+// maxHandshakeReply bounds one reply of the handshake; INFO server is about
+// 1 KiB.
+const maxHandshakeReply = 64 << 10
+
+// debt is a connection that was given up with something unanswered: what the
+// network still holds of it may yet be executed. CLIENT KILL pays it.
+type debt struct {
+	id    int64
+	runID string // ids start anew with a server's restart
+}
+
+// handshake is what a connection knows of its own beginning.
+type handshake struct {
+	steps    []step
+	next     int
+	reply    []byte // of the step under way
+	id       int64  // CLIENT ID; 0: the server does not say
+	runID    string // "": the server does not say
+	giveUpAt time.Time
+	// Why and in which state the connection was given up, until Closed.
+	reason   string
+	cause    error
+	wasReady bool
+}
+
+// step is one command of the handshake, and what is made of its reply. An error
+// ends the attempt.
+type step struct {
+	args   []string
+	answer func(reply []byte) error
+}
+
+func (c *Conn) beginHandshake() {
+	h, opt := &c.hello, c.node.opt
+	h.id, h.runID = 0, ""
+	var steps []step
+	switch {
+	case c.protocol == 3:
+		steps = append(steps, step{c.helloArgs(), required("HELLO 3")})
+	case opt.Password != "" && opt.Username != "":
+		steps = append(steps, step{[]string{"AUTH", opt.Username, opt.Password}, required("AUTH")})
+	case opt.Password != "":
+		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH")})
+	}
+	steps = append(steps,
+		step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.tolerated("CLIENT SETNAME")},
+		step{[]string{"CLIENT", "ID"}, c.learnID},
+		step{[]string{"INFO", "server"}, c.learnRunID})
+	if c.database != 0 {
+		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(c.database)}, required("SELECT")})
+	}
+	c.sendSteps(steps)
+	c.deadlines.arm(h.giveUpAt)
+}
+
+func (c *Conn) helloArgs() []string {
+	opt := c.node.opt
+	args := []string{"HELLO", "3"}
+	if opt.Password != "" {
+		user := opt.Username
+		if user == "" {
+			user = "default"
+		}
+		args = append(args, "AUTH", user, opt.Password)
+	}
+	return args
+}
+
+func (c *Conn) sendSteps(steps []step) {
+	c.hello.steps, c.hello.next = steps, 0
+	var out []byte
+	for _, s := range steps {
+		out = resp.AppendCommand(out, s.args...)
+	}
+	c.conn.Write(out)
+}
+
+// handshakePiece takes a part of a reply to the handshake.
+func (c *Conn) handshakePiece(b []byte, last bool) {
+	h := &c.hello
+	if len(h.reply)+len(b) > maxHandshakeReply {
+		c.giveUp("sent a broken reply", fmt.Errorf("more than %d bytes in reply to %s",
+			maxHandshakeReply, h.steps[h.next].args[0]))
+		return
+	}
+	h.reply = append(h.reply, b...)
+	if !last {
+		return
+	}
+	err := h.steps[h.next].answer(h.reply)
+	h.reply = h.reply[:0]
+	h.next++
+	switch {
+	case err != nil:
+		c.giveUp("refused the handshake ("+err.Error()+")", err)
+	case h.next == len(h.steps):
+		c.fence()
+	}
+}
+
+// fence pays what is owed, and makes the connection ready when nothing is.
+func (c *Conn) fence() {
+	if steps := c.node.payments(c); len(steps) > 0 {
+		c.sendSteps(steps)
+		return
+	}
+	c.hello.steps, c.hello.reply = nil, nil
+	c.becomeReady()
+}
+
+func (c *Conn) becomeReady() {
+	n := c.node
+	if c.failing != nil {
+		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
+			"address", n.opt.Address, "run_id", c.hello.runID)
+	}
+	c.state = ready
+	c.failing = nil
+	c.readySince = n.loop.Now()
+	c.lastByte = c.readySince
+	if len(c.pending) > 0 {
+		c.conn.Write(c.pending)
+		c.written = uint64(len(c.pending))
+		c.pending = nil
+	}
+	c.deadlines.start()
+	n.wake()
+}
+
+// required makes an answer that only success satisfies.
+func required(what string) func([]byte) error {
+	return func(reply []byte) error {
+		if resp.IsError(reply) {
+			return fmt.Errorf("%s: %s", what, errorText(reply))
+		}
+		return nil
+	}
+}
+
+// tolerated makes an answer that logs a refusal; only a missing login counts.
+func (c *Conn) tolerated(what string) func([]byte) error {
+	return func(reply []byte) error {
+		if !resp.IsError(reply) {
+			return nil
+		}
+		if bytes.HasPrefix(reply, []byte("-NOAUTH")) {
+			return errors.New(errorText(reply))
+		}
+		n := c.node
+		n.opt.Log.Warn("server refused a command of the handshake: writes that the network holds "+
+			"back may be executed late", "pool", n.opt.Pool, "node", n.opt.Name,
+			"address", n.opt.Address, "command", what, "reply", errorText(reply))
+		return nil
+	}
+}
+
+func (c *Conn) learnID(reply []byte) error {
+	id, ok := resp.Integer(reply)
+	if !ok {
+		return c.tolerated("CLIENT ID")(reply)
+	}
+	c.hello.id = id
+	return nil
+}
+
+func (c *Conn) learnRunID(reply []byte) error {
+	info, ok := resp.Bulk(reply)
+	if !ok {
+		return c.tolerated("INFO server")(reply)
+	}
+	for line := range bytes.Lines(info) {
+		if id, found := bytes.CutPrefix(line, []byte("run_id:")); found {
+			c.hello.runID = string(bytes.TrimSpace(id))
+		}
+	}
+	return nil
+}
+
+func errorText(reply []byte) string {
+	return string(bytes.TrimSpace(bytes.TrimPrefix(reply, []byte("-"))))
+}
+
+func levelOf(first bool) slog.Level {
+	if first {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}

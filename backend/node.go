@@ -1,0 +1,123 @@
+// Package backend is a server as one loop sees it: pipelined connections, one
+// for each protocol version and database, as state machines on ioloop. They open
+// no socket and start no goroutine themselves.
+//
+// A connection carries a client's bytes only after its handshake was answered,
+// and the handshake fences what it replaces: CLIENT KILL ID makes sure that
+// nothing the network still holds of a connection that was given up is executed
+// after what comes on its successor. A command is never sent twice.
+package backend
+
+import (
+	"log/slog"
+	"time"
+
+	"ringmain/ioloop"
+)
+
+// Receiver takes the outcome of a request: either pieces of its reply, the last
+// one marked, or one failure, which may come after some pieces. It is called on
+// the loop; Failed perhaps from inside Send.
+type Receiver interface {
+	// Reply hands over a piece of the reply to request seq. b is valid during
+	// the call only.
+	Reply(seq uint64, b []byte, last bool)
+	// Failed tells that request seq gets no (further) reply.
+	Failed(seq uint64, f *Failure)
+}
+
+// Waiter is told when a node's queue has room again.
+type Waiter interface {
+	// Writable is called once for each Wait.
+	Writable()
+}
+
+// Options say how to talk to a server. They are shared and never changed.
+type Options struct {
+	Pool, Name, Address string
+	// Connect bounds dial and handshake together.
+	Connect time.Duration
+	// Request and Slow bound the wait for a reply, from Send on: of ordinary
+	// commands, and of those that may run long.
+	Request, Slow time.Duration
+	// Username and Password authenticate; no password, no AUTH.
+	Username, Password string
+	// ClientName is what the connections call themselves (CLIENT SETNAME).
+	ClientName string
+	// Queue bounds the bytes that wait to be sent, over the connections of one
+	// Node. A queue of at most ioloop.LowWater admits any request.
+	Queue int
+	// Rand returns numbers in [0,1) for jitter.
+	Rand func() float64
+	Log  *slog.Logger
+}
+
+// Node is one server on one loop. It is used on that loop only.
+type Node struct {
+	loop    ioloop.Loop
+	opt     *Options
+	conns   []*Conn
+	debts   []debt
+	waiters []Waiter
+	closed  bool
+	// refusedKill is set once the server has refused CLIENT KILL, so that this
+	// is said once.
+	refusedKill bool
+}
+
+// NewNode makes a node that has no connections yet.
+func NewNode(loop ioloop.Loop, opt *Options) *Node {
+	return &Node{loop: loop, opt: opt}
+}
+
+// Conn returns the connection for a protocol version (2 or 3) and database, and
+// begins to dial it if it is new.
+func (n *Node) Conn(protocol, database int) *Conn {
+	for _, c := range n.conns {
+		if c.protocol == protocol && c.database == database {
+			return c
+		}
+	}
+	c := newConn(n, protocol, database)
+	n.conns = append(n.conns, c)
+	if !n.closed {
+		c.dial()
+	}
+	return c
+}
+
+// Close gives up all connections. What waits fails.
+func (n *Node) Close() {
+	n.closed = true
+	for _, c := range n.conns {
+		c.stop()
+	}
+	n.wake()
+}
+
+// Queued is how many bytes wait to be handed to the kernel.
+func (n *Node) Queued() int {
+	total := 0
+	for _, c := range n.conns {
+		total += c.queued()
+	}
+	return total
+}
+
+// Admits reports whether a request of size bytes may be sent now. If not, Wait
+// tells when to ask again.
+func (n *Node) Admits(size int) bool {
+	queued := n.Queued()
+	return queued <= ioloop.LowWater || queued+size <= n.opt.Queue
+}
+
+// Wait has w told when there may be room again.
+func (n *Node) Wait(w Waiter) { n.waiters = append(n.waiters, w) }
+
+func (n *Node) wake() {
+	waiters := n.waiters
+	n.waiters = nil
+	for _, w := range waiters {
+		w.Writable()
+	}
+}

@@ -1,0 +1,203 @@
+//go:build linux
+
+package epoll
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+// lingerTime is how long a connection that is closed in order waits for the
+// peer's end of stream.
+const lingerTime = time.Second
+
+type state uint8
+
+const (
+	dialling  state = iota
+	open            // both ways
+	flushing        // CloseAfterFlush was called: input is thrown away
+	lingering       // output is out and writing shut down
+	dead            // to be buried at the end of the iteration
+	buried
+)
+
+// conn is one socket.
+type conn struct {
+	l        *Loop
+	h        ioloop.Handler
+	in       []byte // kept input is in[start:]
+	start    int
+	out      output
+	timer    ioloop.Timer // the dial's or the lingering's end
+	err      error        // what Closed will be given
+	fd       int
+	interest uint32 // what epoll watches for
+	state    state
+	accepted bool
+	paused   bool
+	eof      bool // the end of the input was read
+	told     bool // HalfClosed was called
+	dirty    bool // in l.dirty
+	again    bool // in l.again
+	above    bool // output was above LowWater at the end of an iteration
+}
+
+// Write implements ioloop.Conn.
+func (c *conn) Write(b []byte) {
+	if c.state != open || len(b) == 0 {
+		return
+	}
+	c.out.append(&c.l.buffers, b)
+	c.markDirty()
+}
+
+func (c *conn) markDirty() {
+	// A connection that waits for the kernel to take more is flushed when it
+	// does.
+	if !c.dirty && c.interest&unix.EPOLLOUT == 0 {
+		c.dirty = true
+		c.l.dirty = append(c.l.dirty, c)
+	}
+}
+
+// Buffered implements ioloop.Conn.
+func (c *conn) Buffered() int { return c.out.size }
+
+// Kept implements ioloop.Conn.
+func (c *conn) Kept() int { return len(c.in) - c.start }
+
+// Pause implements ioloop.Conn.
+func (c *conn) Pause() { c.paused = true }
+
+// Resume implements ioloop.Conn.
+func (c *conn) Resume() {
+	if c.state != open {
+		return
+	}
+	c.paused = false
+	if !c.eof {
+		c.watch(c.interest | unix.EPOLLIN)
+	}
+	if !c.again && (c.Kept() > 0 || c.inData() || c.eof && !c.told) {
+		c.again = true
+		c.l.again = append(c.l.again, c)
+	}
+}
+
+// inData reports whether Data is under way on bytes that are not kept yet.
+func (c *conn) inData() bool { return c.l.delivering == c }
+
+// CloseAfterFlush implements ioloop.Conn.
+func (c *conn) CloseAfterFlush() {
+	if c.state != open {
+		return
+	}
+	c.state = flushing
+	c.dropInput()
+	c.markDirty()
+}
+
+// Abort implements ioloop.Conn.
+func (c *conn) Abort() { c.die(ioloop.ErrAborted) }
+
+func (c *conn) die(err error) {
+	if c.state >= dead {
+		return
+	}
+	if c.state == dialling {
+		c.h.Opened(nil, err)
+		c.h = nil
+	}
+	c.state = dead
+	c.err = err
+	c.l.dead = append(c.l.dead, c)
+}
+
+// bury closes the descriptor and tells the handler.
+func (c *conn) bury() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.err != nil {
+		// A reset, so that the peer does not take what it has for all.
+		_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	_ = unix.Close(c.fd)
+	c.l.conns[c.fd] = nil
+	c.l.open--
+	if c.accepted {
+		c.l.clients.Add(-1)
+	}
+	c.state = buried
+	c.dropInput()
+	size := c.out.size
+	c.out.drop(&c.l.buffers, size)
+	c.out.size = size // Buffered still answers
+	if c.h != nil {
+		c.h.Closed(c.err)
+	}
+	c.h = nil
+}
+
+// watch sets what epoll watches for.
+func (c *conn) watch(events uint32) {
+	if events == c.interest || c.state >= dead {
+		return
+	}
+	if err := c.l.control(unix.EPOLL_CTL_MOD, c.fd, events); err != nil {
+		c.die(err)
+		return
+	}
+	c.interest = events
+}
+
+// ready serves one event.
+func (c *conn) ready(events uint32) {
+	if c.state == dialling {
+		c.finishDial()
+		return
+	}
+	if events&unix.EPOLLOUT != 0 && c.state < dead {
+		c.flush()
+		if c.above && c.state == open && c.out.size <= ioloop.LowWater {
+			c.above = false
+			c.h.Drained()
+		}
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && c.state < dead {
+		c.readable(events)
+	}
+}
+
+// RemoteAddr implements ioloop.Conn.
+func (c *conn) RemoteAddr() string {
+	sa, err := unix.Getpeername(c.fd)
+	return name(sa, err, c.state)
+}
+
+// LocalAddr implements ioloop.Conn.
+func (c *conn) LocalAddr() string {
+	sa, err := unix.Getsockname(c.fd)
+	return name(sa, err, c.state)
+}
+
+func name(sa unix.Sockaddr, err error, s state) string {
+	if err != nil || s == buried {
+		return "?"
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)).String()
+	case *unix.SockaddrUnix:
+		return net.JoinHostPort(sa.Name, "0")
+	}
+	return "?"
+}

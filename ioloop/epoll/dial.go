@@ -1,0 +1,129 @@
+//go:build linux
+
+package epoll
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+// Keep-alive and user timeout of connections to servers, and keep-alive of
+// clients' connections, in seconds.
+const (
+	serverKeepAlive = 30
+	clientKeepAlive = 300
+)
+
+// Dial implements ioloop.Loop.
+func (l *Loop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		l.dialTo(ap, timeout, h)
+		return
+	}
+	host, port, err := net.SplitHostPort(address)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil {
+		l.fail(h, fmt.Errorf("address %q is not host:port", address))
+		return
+	}
+	l.lookUp(host, uint16(number), timeout, h)
+}
+
+// lookUp resolves a name on a goroutine of its own, which shutDown waits for.
+func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.Handler) {
+	deadline := l.now.Add(timeout)
+	l.lookups.Go(func() {
+		ip, err := resolve(l.ctx, host, timeout)
+		l.Post(func() {
+			switch left := deadline.Sub(l.now); {
+			case err != nil:
+				h.Opened(nil, err)
+			case left <= 0:
+				h.Opened(nil, ioloop.ErrDialTimeout)
+			default:
+				l.dialTo(netip.AddrPortFrom(ip, port), left, h)
+			}
+		})
+	})
+}
+
+// fail tells h of a failure later, never from inside Dial.
+func (l *Loop) fail(h ioloop.Handler, err error) {
+	l.After(0, func() { h.Opened(nil, err) })
+}
+
+func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler) {
+	family, sa := sockaddr(ap)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		l.fail(h, fmt.Errorf("socket: %w", err))
+		return
+	}
+	tune(fd, serverKeepAlive)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, serverKeepAlive*1000)
+	if err := unix.Connect(fd, sa); err != nil && err != unix.EINPROGRESS {
+		_ = unix.Close(fd)
+		l.fail(h, err)
+		return
+	}
+	c := &conn{l: l, h: h, fd: fd, state: dialling}
+	if err := l.add(c, unix.EPOLLOUT); err != nil {
+		_ = unix.Close(fd)
+		l.fail(h, err)
+		return
+	}
+	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
+}
+
+// finishDial tells the handler how the dial ended.
+func (c *conn) finishDial() {
+	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code != 0 {
+		err = unix.Errno(code)
+	}
+	if err != nil {
+		c.die(err)
+		return
+	}
+	c.timer.Stop()
+	c.timer = nil
+	c.opened()
+}
+
+// opened begins a connection's life.
+func (c *conn) opened() {
+	c.state = open
+	c.watch(unix.EPOLLIN)
+	if c.state == open {
+		c.h.Opened(c, nil)
+	}
+}
+
+func tune(fd, keepAlive int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAlive)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, max(1, keepAlive/3))
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3)
+}
+
+func sockaddr(ap netip.AddrPort) (family int, sa unix.Sockaddr) {
+	addr := ap.Addr().Unmap()
+	if addr.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(ap.Port()), Addr: addr.As4()}
+	}
+	sa6 := &unix.SockaddrInet6{Port: int(ap.Port()), Addr: addr.As16()}
+	if zone := addr.Zone(); zone != "" {
+		if i, err := net.InterfaceByName(zone); err == nil {
+			sa6.ZoneId = uint32(i.Index)
+		}
+	}
+	return unix.AF_INET6, sa6
+}

@@ -1,0 +1,153 @@
+//go:build linux
+
+package epoll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+// acceptPause is how long accepting rests when the process or the system has run
+// out of descriptors or memory.
+const acceptPause = 100 * time.Millisecond
+
+// Listener accepts TCP connections and hands them to loops.
+type Listener struct {
+	ln net.Listener
+	// file is a second descriptor of ln: a net.Listener lets nobody wait on its
+	// own, and accepting with it would register each client with Go's poller.
+	file *os.File
+	raw  syscall.RawConn
+	done chan struct{}
+	once sync.Once
+}
+
+// Listen binds address, host:port.
+func Listen(address string) (*Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, ln.Close(), file.Close())
+	}
+	return &Listener{ln: ln, file: file, raw: raw, done: make(chan struct{})}, nil
+}
+
+// Addr is the address that is listened on, with the port the system chose.
+func (l *Listener) Addr() string { return l.ln.Addr().String() }
+
+// Close ends Serve. It may be called from any goroutine, and again, which does
+// nothing.
+func (l *Listener) Close() (err error) {
+	l.once.Do(func() {
+		close(l.done)
+		err = errors.Join(l.ln.Close(), l.file.Close())
+	})
+	return err
+}
+
+// Serve calls take for each new connection until Close, and returns nil then.
+// take owns the connection and must not block. pausing is called, with the
+// reason, each time accepting has to rest.
+func (l *Listener) Serve(take func(*Accepted), pausing func(error)) error {
+	for {
+		var fd int
+		var err error
+		readErr := l.raw.Read(func(listenFD uintptr) bool {
+			fd, _, err = unix.Accept4(int(listenFD), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			return err != unix.EAGAIN
+		})
+		switch {
+		case readErr != nil: // closed
+			select {
+			case <-l.done:
+				return nil
+			default:
+				return fmt.Errorf("accept on %s: %w", l.Addr(), readErr)
+			}
+		case err == nil:
+			take(&Accepted{fd: fd})
+		case exhausted(err):
+			pausing(err)
+			l.rest()
+		case err == unix.EINTR || err == unix.ECONNABORTED || transient(err):
+		default:
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+	}
+}
+
+func exhausted(err error) bool {
+	return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOBUFS || err == unix.ENOMEM
+}
+
+// transient errors belong to the connection that would have been accepted
+// (accept(2), "Error handling").
+func transient(err error) bool {
+	switch err {
+	case unix.ENETDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
+		unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH, unix.EPERM, unix.ETIMEDOUT:
+		return true
+	}
+	return false
+}
+
+func (l *Listener) rest() {
+	t := time.NewTimer(acceptPause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.done:
+	}
+}
+
+// Accepted is a connection that no loop has yet. One of its methods is called,
+// once.
+type Accepted struct{ fd int }
+
+// Attach gives the connection to a loop. It reports false, with the connection
+// closed, if the loop takes no more.
+func (a *Accepted) Attach(l *Loop, h ioloop.Handler) bool {
+	l.clients.Add(1)
+	if l.Post(func() { l.adopt(a.fd, h) }) {
+		return true
+	}
+	l.clients.Add(-1)
+	_ = unix.Close(a.fd)
+	return false
+}
+
+// Refuse sends what fits of message and closes.
+func (a *Accepted) Refuse(message []byte) {
+	_, _ = write(a.fd, message)
+	_ = unix.Shutdown(a.fd, unix.SHUT_WR)
+	_ = unix.Close(a.fd)
+}
+
+func (l *Loop) adopt(fd int, h ioloop.Handler) {
+	tune(fd, clientKeepAlive)
+	c := &conn{l: l, h: h, fd: fd, accepted: true}
+	if err := l.add(c, unix.EPOLLIN); err != nil {
+		_ = unix.Close(fd)
+		l.clients.Add(-1)
+		h.Opened(nil, err)
+		return
+	}
+	c.opened()
+}

@@ -1,0 +1,303 @@
+//go:build linux
+
+package epoll
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+const (
+	maxEvents = 512
+	// maxPolls is how often an iteration looks for more events before it
+	// flushes: larger batches mean fewer writes, which are most of the cost.
+	maxPolls = 4
+)
+
+// Loop is an ioloop.Loop on epoll. New makes it, Run drives it.
+type Loop struct {
+	epfd, wakefd int
+	now          time.Time
+	conns        []*conn // by file descriptor
+	open         int
+	events       [maxEvents]unix.EpollEvent
+	readBuf      [readSize]byte
+	buffers      buffers
+
+	timers   timerHeap
+	timerSeq uint64
+	atEnd    []func()
+	dirty    []*conn // have output that was not offered to the kernel
+	again    []*conn // have kept input to be delivered again
+	dead     []*conn // to be closed and told so
+	// delivering is the connection whose Data is under way.
+	delivering *conn
+
+	clients atomic.Int64 // accepted connections; read by the acceptor
+
+	mu      sync.Mutex
+	posted  []func()
+	stopped bool
+	running []func() // the batch of posted that is being run
+
+	lookups sync.WaitGroup // name look-ups under way
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+// New makes a loop. It does nothing until Run, which also releases it.
+func New() (*Loop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create: %w", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(epfd)
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now()}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	if err := l.control(unix.EPOLL_CTL_ADD, wakefd, unix.EPOLLIN); err != nil {
+		l.release()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Run drives the loop until ctx ends, then aborts every connection and returns
+// once their handlers know. It is called once. An error means that the kernel
+// refused to wait for events.
+func (l *Loop) Run(ctx context.Context) error {
+	defer l.release()
+	stop := context.AfterFunc(ctx, func() { l.Post(func() {}) })
+	defer stop()
+	for ctx.Err() == nil {
+		if err := l.iterate(); err != nil {
+			l.shutDown()
+			return err
+		}
+	}
+	l.shutDown()
+	return nil
+}
+
+func (l *Loop) iterate() error {
+	n, err := l.wait(l.timeout())
+	if err != nil {
+		return err
+	}
+	for polls := 0; ; polls++ {
+		l.now = time.Now()
+		l.serve(n)
+		if polls == maxPolls {
+			break
+		}
+		if n, err = l.poll(); err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	l.finish()
+	return nil
+}
+
+// serve calls the handlers of n events, and of all else that is due.
+func (l *Loop) serve(n int) {
+	for i := range l.events[:n] {
+		e := &l.events[i]
+		if int(e.Fd) == l.wakefd {
+			l.runPosted()
+		} else if c := l.conns[e.Fd]; c != nil {
+			c.ready(e.Events)
+		}
+	}
+	l.deliverAgain()
+	l.runTimers()
+}
+
+// finish ends the iteration: AtEnd, output, closings.
+func (l *Loop) finish() {
+	for i := 0; i < len(l.atEnd); i++ {
+		l.atEnd[i]()
+		l.atEnd[i] = nil
+	}
+	l.atEnd = l.atEnd[:0]
+	for i := 0; i < len(l.dirty); i++ {
+		c := l.dirty[i]
+		c.dirty = false
+		c.flush()
+		l.dirty[i] = nil
+	}
+	l.dirty = l.dirty[:0]
+	l.bury()
+}
+
+// bury closes what died in this iteration. Descriptors are closed only here, so
+// that none is reused while events of its predecessor are still in the batch.
+func (l *Loop) bury() {
+	for i := 0; i < len(l.dead); i++ {
+		l.dead[i].bury()
+		l.dead[i] = nil
+	}
+	l.dead = l.dead[:0]
+}
+
+func (l *Loop) deliverAgain() {
+	batch := len(l.again)
+	for i := 0; i < batch; i++ {
+		c := l.again[i]
+		c.again = false
+		c.deliver()
+	}
+	rest := copy(l.again, l.again[batch:])
+	clear(l.again[rest:])
+	l.again = l.again[:rest]
+}
+
+func (l *Loop) runTimers() {
+	for len(l.timers) > 0 && !l.timers[0].when.After(l.now) {
+		heap.Pop(&l.timers).(*timer).f()
+	}
+}
+
+func (l *Loop) runPosted() {
+	var count [8]byte
+	_, _ = unix.Read(l.wakefd, count[:])
+	l.mu.Lock()
+	l.running, l.posted = l.posted, l.running[:0]
+	l.mu.Unlock()
+	for i, f := range l.running {
+		f()
+		l.running[i] = nil
+	}
+}
+
+// timeout is how long to wait for events, in milliseconds, rounded up; -1: for
+// ever.
+func (l *Loop) timeout() int {
+	if len(l.again) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
+		return 0
+	}
+	if len(l.timers) == 0 {
+		return -1
+	}
+	d := time.Until(l.timers[0].when)
+	if d <= 0 {
+		return 0
+	}
+	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+}
+
+// Now implements ioloop.Loop.
+func (l *Loop) Now() time.Time { return l.now }
+
+// Memory implements ioloop.Loop.
+func (l *Loop) Memory() int { return l.buffers.lent }
+
+// Clients is the number of accepted connections that the loop has or is about
+// to have. Any goroutine may call it.
+func (l *Loop) Clients() int { return int(l.clients.Load()) }
+
+// After implements ioloop.Loop.
+func (l *Loop) After(d time.Duration, f func()) ioloop.Timer {
+	l.timerSeq++
+	t := &timer{l: l, when: l.now.Add(d), seq: l.timerSeq, f: f}
+	heap.Push(&l.timers, t)
+	return t
+}
+
+// AtEnd implements ioloop.Loop.
+func (l *Loop) AtEnd(f func()) { l.atEnd = append(l.atEnd, f) }
+
+// Post implements ioloop.Loop.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || len(l.posted) >= ioloop.MaxPosted {
+		return false
+	}
+	l.posted = append(l.posted, f)
+	if len(l.posted) == 1 {
+		one := [8]byte{0: 1}
+		// It fails only when the counter is about to overflow, and then the
+		// loop is awake.
+		_, _ = unix.Write(l.wakefd, one[:])
+	}
+	return true
+}
+
+// shutDown refuses further posts, runs those that were accepted, and aborts all
+// connections.
+func (l *Loop) shutDown() {
+	l.cancel()
+	l.lookups.Wait()
+	l.mu.Lock()
+	l.stopped = true
+	l.mu.Unlock()
+	l.runPosted()
+	for l.open > 0 {
+		for _, c := range l.conns {
+			if c != nil {
+				c.Abort()
+			}
+		}
+		l.bury()
+	}
+}
+
+func (l *Loop) release() {
+	l.cancel()
+	_ = unix.Close(l.epfd)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	_ = unix.Close(l.wakefd)
+}
+
+// wait blocks for events, at most ms milliseconds.
+func (l *Loop) wait(ms int) (int, error) {
+	if ms == 0 {
+		return l.poll()
+	}
+	n, err := unix.EpollWait(l.epfd, l.events[:], ms)
+	if err == unix.EINTR {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("epoll_wait: %w", err)
+	}
+	return n, nil
+}
+
+func (l *Loop) control(op, fd int, events uint32) error {
+	e := unix.EpollEvent{Events: events, Fd: int32(fd)}
+	if err := unix.EpollCtl(l.epfd, op, fd, &e); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// add makes c known to the kernel and to the loop.
+func (l *Loop) add(c *conn, events uint32) error {
+	if err := l.control(unix.EPOLL_CTL_ADD, c.fd, events); err != nil {
+		return err
+	}
+	c.interest = events
+	for len(l.conns) <= c.fd {
+		l.conns = append(l.conns, make([]*conn, len(l.conns)+64)...)
+	}
+	l.conns[c.fd] = c
+	l.open++
+	return nil
+}

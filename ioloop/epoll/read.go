@@ -1,0 +1,145 @@
+//go:build linux
+
+package epoll
+
+import (
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+// readable reads once and hands over what came.
+func (c *conn) readable(events uint32) {
+	if c.state >= flushing {
+		c.discard()
+		return
+	}
+	if c.paused || c.eof {
+		if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			// Both directions are gone; without reading, the event would come
+			// for ever.
+			c.die(c.socketError())
+			return
+		}
+		c.watch(c.interest &^ unix.EPOLLIN)
+		return
+	}
+	if c.again {
+		return // what is kept comes first, and needs no more to be useful
+	}
+	if c.Kept() > 0 {
+		c.readBehindKept()
+		return
+	}
+	n, errno := read(c.fd, c.l.readBuf[:])
+	if !c.readOK(n, errno) {
+		return
+	}
+	b := c.l.readBuf[:n]
+	if used := c.data(b); used < n && c.state == open {
+		c.in = append(c.l.buffers.get(n-used), b[used:]...)
+	}
+	c.afterData()
+}
+
+// readBehindKept reads more of a request whose beginning is kept. The buffer
+// doubles as bytes really come.
+func (c *conn) readBehindKept() {
+	if cap(c.in)-len(c.in) < c.Kept() || cap(c.in)-len(c.in) < smallChunk {
+		c.growInput()
+	}
+	n, errno := read(c.fd, c.in[len(c.in):cap(c.in)])
+	if !c.readOK(n, errno) {
+		return
+	}
+	c.in = c.in[:len(c.in)+n]
+	c.deliver()
+}
+
+func (c *conn) growInput() {
+	kept := c.in[c.start:]
+	in := append(c.l.buffers.get(max(largeChunk, 2*len(kept)+smallChunk)), kept...)
+	c.l.buffers.put(c.in)
+	c.in, c.start = in, 0
+}
+
+// deliver hands over the kept input.
+func (c *conn) deliver() {
+	if c.state != open || c.paused {
+		return
+	}
+	if c.Kept() > 0 {
+		used := c.data(c.in[c.start:])
+		if c.state != open {
+			return // dropInput has been here
+		}
+		if c.start += used; c.Kept() == 0 {
+			c.dropInput()
+		}
+	}
+	c.afterData()
+}
+
+func (c *conn) data(b []byte) int {
+	c.l.delivering = c
+	used := c.h.Data(b)
+	c.l.delivering = nil
+	return used
+}
+
+// afterData tells of the end of the stream once all before it was offered.
+func (c *conn) afterData() {
+	if c.eof && !c.told && !c.paused && !c.again && c.state == open {
+		c.told = true
+		c.h.HalfClosed()
+	}
+}
+
+// readOK judges the outcome of a read: true when bytes came.
+func (c *conn) readOK(n int, errno unix.Errno) bool {
+	switch {
+	case errno == unix.EAGAIN:
+		return false
+	case errno != 0:
+		c.die(errno)
+		return false
+	case n == 0:
+		c.eof = true
+		c.watch(c.interest &^ unix.EPOLLIN)
+		c.afterData()
+		return false
+	}
+	return true
+}
+
+// discard throws input away while the connection closes.
+func (c *conn) discard() {
+	n, errno := read(c.fd, c.l.readBuf[:])
+	switch {
+	case errno == unix.EAGAIN, n > 0 && errno == 0:
+	case errno != 0 && c.state == lingering:
+		c.die(nil) // the peer has everything and has reset what it sent later
+	case errno != 0:
+		c.die(errno)
+	case c.state == lingering:
+		c.die(nil)
+	default:
+		c.eof = true
+		c.watch(c.interest &^ unix.EPOLLIN)
+	}
+}
+
+func (c *conn) dropInput() {
+	if c.in != nil {
+		c.l.buffers.put(c.in)
+		c.in, c.start = nil, 0
+	}
+}
+
+func (c *conn) socketError() error {
+	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code != 0 {
+		return unix.Errno(code)
+	}
+	return ioloop.ErrPeerGone
+}

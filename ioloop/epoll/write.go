@@ -1,0 +1,67 @@
+//go:build linux
+
+package epoll
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"ringmain/ioloop"
+)
+
+// maxIovecs is how many chunks one writev takes.
+const maxIovecs = 64
+
+// flush hands output to the kernel until it takes no more.
+func (c *conn) flush() {
+	if c.state == dialling || c.state >= lingering {
+		return
+	}
+	for c.out.size > 0 {
+		n, errno := c.writeOnce()
+		if errno == unix.EAGAIN {
+			c.watch(c.interest | unix.EPOLLOUT)
+			c.above = c.above || c.out.size > ioloop.LowWater
+			return
+		}
+		if errno != 0 {
+			c.die(errno)
+			return
+		}
+		c.out.drop(&c.l.buffers, n)
+	}
+	c.watch(c.interest &^ unix.EPOLLOUT)
+	if c.state == flushing {
+		c.linger()
+	}
+}
+
+func (c *conn) writeOnce() (int, unix.Errno) {
+	o := &c.out
+	if len(o.chunks) == 1 {
+		return write(c.fd, o.chunks[0][o.off:])
+	}
+	var iov [maxIovecs]unix.Iovec
+	n := min(len(o.chunks), maxIovecs)
+	for i, chunk := range o.chunks[:n] {
+		if i == 0 {
+			chunk = chunk[o.off:]
+		}
+		iov[i].Base = unsafe.SliceData(chunk)
+		iov[i].SetLen(len(chunk))
+	}
+	return writev(c.fd, iov[:n])
+}
+
+// linger shuts writing down and waits for the peer's end of stream, because a
+// close with unread input sends a reset that can overtake the last reply.
+func (c *conn) linger() {
+	c.state = lingering
+	if err := unix.Shutdown(c.fd, unix.SHUT_WR); err != nil || c.eof {
+		c.die(nil)
+		return
+	}
+	c.watch(unix.EPOLLIN)
+	c.timer = c.l.After(lingerTime, func() { c.die(nil) })
+}

@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/tidwall/redcon"
+
+	"ringmain/command"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// reserved is what the proxy's own keys on the servers begin with. No client
+// reaches them.
+const reserved = "__ringmain:"
+
+// execute does what a request asks for. size is its length in the input. It
+// reports false, with nothing done, if the request has to wait; unblock is
+// called when it is worth another try.
+func (s *Session) execute(r *resp.Request, size int) bool {
+	cmd := command.Lookup(r.Args)
+	switch {
+	case cmd == nil:
+		s.unknown(r.Args)
+		return true
+	case !cmd.ArityOK(len(r.Args)):
+		s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
+		return true
+	}
+	switch cmd.Policy {
+	case command.Forward:
+		return s.forward(cmd, r, size)
+	case command.SumInts, command.MultiGet, command.MultiSet:
+		return s.split(cmd, r, size)
+	case command.Local:
+		return s.answerLocally(cmd, r.Args)
+	default:
+		s.answer(redcon.AppendError(s.scratch(), "ERR command '"+cmd.Name+"' is not supported: "+cmd.Reason))
+		return true
+	}
+}
+
+// scratch is an empty buffer, good until the next use of it.
+func (s *Session) scratch() []byte { return s.core.scratch[:0] }
+
+// unknown answers a command that the table does not have. Two of them are what a
+// browser sends that was lured to this port: Redis closes the connection then.
+func (s *Session) unknown(args [][]byte) {
+	if bytes.EqualFold(args[0], []byte("post")) || bytes.EqualFold(args[0], []byte("host:")) {
+		s.core.crossProtocol(s)
+		s.end()
+		return
+	}
+	if container := command.Container(args[0]); container != nil && len(args) > 1 {
+		s.answer(resp.AppendUnknownSubcommand(s.scratch(), container.Name, args[1]))
+		return
+	}
+	s.answer(resp.AppendUnknownCommand(s.scratch(), args))
+}
+
+// forward sends a command to the server that owns its only key.
+func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool {
+	key := cmd.FirstKey(r.Args)
+	if isReserved(key) {
+		s.answer(redcon.AppendError(s.scratch(), errReserved))
+		return true
+	}
+	return s.sendWhole(s.core.Snapshot.Pick(key), cmd, r, size)
+}
+
+// sendWhole sends a request as it is to one place.
+func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Request, size int) bool {
+	node := s.core.nodes[p.Server]
+	if !node.Admits(size) {
+		node.Wait(s)
+		return false
+	}
+	raw := r.Raw
+	if raw == nil {
+		raw = resp.AppendCommand(s.scratch(), r.Args...)
+		s.core.keepScratch(raw)
+	}
+	seq := s.await(size)
+	s.core.conn(p, s.client.Protocol).Send(s, seq, raw, cmd.MayWrite(), cmd.Slow)
+	return true
+}
+
+const errReserved = "ERR keys that begin with " + reserved + " are reserved for the proxy"
+
+func isReserved(key []byte) bool {
+	return len(key) >= len(reserved) && key[0] == reserved[0] && string(key[:len(reserved)]) == reserved
+}
+
+// answerLocally answers what the proxy answers itself.
+func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
+	if local.ChangesProtocol(cmd) && !s.replies.empty() {
+		// Replies to come are in the present protocol, from its connections.
+		s.drain = true
+		return false
+	}
+	call := local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch()}
+	s.core.Local.Answer(&call)
+	s.core.keepScratch(call.Out)
+	s.answer(call.Out)
+	if call.Quit {
+		s.end()
+	}
+	return true
+}
+
+// maxScratch is the largest scratch buffer that a core keeps.
+const maxScratch = 256 << 10
+
+func (c *Core) keepScratch(b []byte) {
+	if cap(b) <= maxScratch {
+		c.scratch = b[:0]
+	}
+}

@@ -1,0 +1,150 @@
+package local
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/redcon"
+
+	"ringmain/resp"
+)
+
+// RedisVersion is the version whose behaviour clients may expect.
+const RedisVersion = "7.0.15"
+
+func ping(_ *Answers, c *Call) {
+	switch len(c.Args) {
+	case 1:
+		c.Out = redcon.AppendString(c.Out, "PONG")
+	case 2:
+		c.Out = redcon.AppendBulk(c.Out, c.Args[1])
+	default:
+		c.Out = resp.AppendWrongArity(c.Out, c.Command.Name)
+	}
+}
+
+func echo(_ *Answers, c *Call) { c.Out = redcon.AppendBulk(c.Out, c.Args[1]) }
+
+func quit(_ *Answers, c *Call) {
+	c.ok()
+	c.Quit = true
+}
+
+func reset(_ *Answers, c *Call) {
+	c.Client.Name, c.Client.Protocol = "", 2
+	c.Out = redcon.AppendString(c.Out, "RESET")
+}
+
+func selectDatabase(_ *Answers, c *Call) {
+	switch n, err := strconv.ParseInt(string(c.Args[1]), 10, 64); {
+	case err != nil:
+		c.fail(resp.TextNotInteger)
+	case n != 0:
+		c.fail(resp.TextDatabase)
+	default:
+		c.ok()
+	}
+}
+
+// hello is HELLO [protover [AUTH username password] [SETNAME clientname]].
+func hello(a *Answers, c *Call) {
+	protocol, name := c.Client.Protocol, c.Client.Name
+	if len(c.Args) > 1 {
+		n, err := strconv.ParseInt(string(c.Args[1]), 10, 64)
+		if err != nil {
+			c.fail(resp.TextProtocolVersion)
+			return
+		}
+		if n != 2 && n != 3 {
+			c.fail(resp.TextNoProtocol)
+			return
+		}
+		protocol = int(n)
+	}
+	for rest := c.Args[min(2, len(c.Args)):]; len(rest) > 0; {
+		switch {
+		case len(rest) >= 3 && bytes.EqualFold(rest[0], []byte("auth")):
+			// Nobody has a password here; the default user needs none.
+			if string(rest[1]) != "default" {
+				c.fail(resp.TextWrongPassword)
+				return
+			}
+			rest = rest[3:]
+		case len(rest) >= 2 && bytes.EqualFold(rest[0], []byte("setname")):
+			if !validName(rest[1]) {
+				c.fail(resp.TextClientName)
+				return
+			}
+			name = string(rest[1])
+			rest = rest[2:]
+		default:
+			c.Out = resp.AppendHelloOption(c.Out, rest[0])
+			return
+		}
+	}
+	c.Client.Protocol, c.Client.Name = protocol, name
+	a.appendHello(c)
+}
+
+func (a *Answers) appendHello(c *Call) {
+	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, 7)
+	c.bulk("server")
+	c.bulk("redis")
+	c.bulk("version")
+	c.bulk(RedisVersion)
+	c.bulk("proto")
+	c.integer(int64(c.Client.Protocol))
+	c.bulk("id")
+	c.integer(c.Client.ID)
+	c.bulk("mode")
+	c.bulk("standalone")
+	c.bulk("role")
+	c.bulk("master")
+	c.bulk("modules")
+	c.Out = redcon.AppendArray(c.Out, 0)
+}
+
+func clientID(_ *Answers, c *Call) { c.integer(c.Client.ID) }
+
+// validName is what Redis takes as a client's name: printable ASCII, no blanks.
+// An empty one takes the name away.
+func validName(name []byte) bool {
+	for _, ch := range name {
+		if ch < '!' || ch > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func clientSetName(_ *Answers, c *Call) {
+	if !validName(c.Args[2]) {
+		c.fail(resp.TextClientName)
+		return
+	}
+	c.Client.Name = string(c.Args[2])
+	c.ok()
+}
+
+func clientGetName(_ *Answers, c *Call) {
+	if c.Client.Name == "" {
+		c.Out = resp.AppendNull(c.Out, c.Client.Protocol)
+		return
+	}
+	c.bulk(c.Client.Name)
+}
+
+func clientSetInfo(_ *Answers, c *Call) {
+	option, value := strings.ToLower(string(c.Args[2])), c.Args[3]
+	target := map[string]*string{"lib-name": &c.Client.LibName, "lib-ver": &c.Client.LibVer}[option]
+	switch {
+	case target == nil:
+		c.fail("ERR Unrecognized option '" + string(c.Args[2]) + "'")
+	case !validName(value):
+		c.fail("ERR " + option + " cannot contain spaces, newlines or special characters.")
+	default:
+		*target = string(value)
+		c.ok()
+	}
+}

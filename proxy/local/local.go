@@ -1,0 +1,95 @@
+// Package local is what the proxy answers itself. Its functions are pure: a
+// request and what is known of its client in, a reply out.
+package local
+
+import (
+	"time"
+
+	"github.com/tidwall/redcon"
+
+	"ringmain/command"
+)
+
+// Client is what a session knows of its client.
+type Client struct {
+	ID       int64
+	Name     string // CLIENT SETNAME
+	LibName  string // CLIENT SETINFO
+	LibVer   string
+	Protocol int // 2 or 3
+}
+
+// Call is one request to answer.
+type Call struct {
+	Command *command.Command
+	Args    [][]byte // the arity has been checked
+	Client  *Client
+	Out     []byte // the reply is appended to it
+	Quit    bool   // set if the connection ends after the reply
+}
+
+// Answers knows what the answers are made of. It is not changed once in use; its
+// functions may be called by any goroutine.
+type Answers struct {
+	// Version is Ringmain's.
+	Version string
+	// Incarnation is 40 hexadecimal digits, random for each process.
+	Incarnation string
+	Started     time.Time
+	Port        int
+	// Clients is how many are connected, Memory the bytes of all buffers.
+	Clients func() int
+	Memory  func() int
+	// Now is the time of day.
+	Now func() time.Time
+}
+
+type function func(*Answers, *Call)
+
+// functions are indexed by command.Command.ID.
+var functions = func() []function {
+	table := make([]function, command.Len())
+	for name, f := range map[string]function{
+		"ping":           ping,
+		"echo":           echo,
+		"quit":           quit,
+		"reset":          reset,
+		"hello":          hello,
+		"select":         selectDatabase,
+		"info":           info,
+		"command":        commandAll,
+		"command|count":  commandCount,
+		"command|info":   commandInfo,
+		"command|docs":   commandDocs,
+		"config|get":     configGet,
+		"client|id":      clientID,
+		"client|setname": clientSetName,
+		"client|getname": clientGetName,
+		"client|setinfo": clientSetInfo,
+	} {
+		table[command.ByName([]byte(name)).ID()] = f
+	}
+	return table
+}()
+
+// Answer answers a command whose policy is Local.
+func (a *Answers) Answer(c *Call) { functions[c.Command.ID()](a, c) }
+
+// Known reports whether Answer has an answer to a command.
+func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }
+
+var (
+	helloID = command.ByName([]byte("hello")).ID()
+	resetID = command.ByName([]byte("reset")).ID()
+)
+
+// ChangesProtocol reports whether a command may change the protocol of the
+// replies after it, so that it has to wait for those before it.
+func ChangesProtocol(cmd *command.Command) bool {
+	return cmd.ID() == helloID || cmd.ID() == resetID
+}
+
+func (c *Call) fail(text string) { c.Out = redcon.AppendError(c.Out, text) }
+func (c *Call) ok()              { c.Out = redcon.AppendOK(c.Out) }
+func (c *Call) bulk(s string)    { c.Out = redcon.AppendBulkString(c.Out, s) }
+func (c *Call) integer(n int64)  { c.Out = redcon.AppendInt(c.Out, n) }

@@ -1,0 +1,91 @@
+package proxy
+
+import "math/bits"
+
+// slotPool keeps reply queues' rings for those sessions that await something, so
+// that an idle one owns none.
+type slotPool struct {
+	free [16][][]slot // by the logarithm of the length
+}
+
+const (
+	minRing = 16
+	// keptSlots bounds the slots kept free, for each length of ring.
+	keptSlots = 4096
+)
+
+func (p *slotPool) get(n int) []slot {
+	class := bits.TrailingZeros(uint(n))
+	if class >= len(p.free) || len(p.free[class]) == 0 {
+		return make([]slot, n)
+	}
+	list := p.free[class]
+	ring := list[len(list)-1]
+	p.free[class] = list[:len(list)-1]
+	return ring
+}
+
+// grow doubles a full ring.
+func (p *slotPool) grow(q *replyQueue) {
+	old := *q
+	q.ring = p.get(max(minRing, 2*len(old.ring)))
+	for seq := old.head; seq != old.tail; seq++ {
+		*q.at(seq) = *old.at(seq)
+		*old.at(seq) = slot{}
+	}
+	p.keep(old.ring)
+}
+
+// put takes the ring of an empty queue back.
+func (p *slotPool) put(q *replyQueue) {
+	p.keep(q.ring)
+	q.ring = nil
+}
+
+func (p *slotPool) keep(ring []slot) {
+	if len(ring) == 0 {
+		return
+	}
+	class := bits.TrailingZeros(uint(len(ring)))
+	if class < len(p.free) && (len(p.free[class])+1)*len(ring) <= keptSlots {
+		p.free[class] = append(p.free[class], ring)
+	}
+}
+
+// heldPool keeps small buffers for replies that wait for their turn.
+type heldPool struct {
+	free  [][]byte
+	bytes int // capacity of what is lent out
+}
+
+const (
+	heldSize = 240 // not a power of two: see ioloop's drivers
+	keptHeld = 4096
+)
+
+func (p *heldPool) append(dst, b []byte) []byte {
+	if dst == nil && len(b) <= heldSize {
+		dst = p.get()
+	}
+	before := cap(dst)
+	dst = append(dst, b...)
+	p.bytes += cap(dst) - before
+	return dst
+}
+
+func (p *heldPool) get() []byte {
+	p.bytes += heldSize
+	if n := len(p.free); n > 0 {
+		b := p.free[n-1]
+		p.free = p.free[:n-1]
+		return b
+	}
+	return make([]byte, 0, heldSize)
+}
+
+func (p *heldPool) put(b []byte) {
+	p.bytes -= cap(b)
+	if cap(b) == heldSize && len(p.free) < keptHeld {
+		p.free = append(p.free, b[:0])
+	}
+}

@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"ringmain/backend"
+)
+
+// slot is the place of one reply in a session's order.
+type slot struct {
+	held    []byte // what has come and waits for its turn
+	size    int    // bytes that have come
+	request int    // bytes of the request, while the reply is awaited
+	done    bool
+}
+
+// replyQueue holds a slot for each command whose reply is not fully out, in the
+// order of the commands. Sequence numbers count from the session's first.
+type replyQueue struct {
+	ring       []slot // a power of two long; nil while empty
+	head, tail uint64
+}
+
+func (q *replyQueue) empty() bool         { return q.head == q.tail }
+func (q *replyQueue) len() int            { return int(q.tail - q.head) }
+func (q *replyQueue) at(seq uint64) *slot { return &q.ring[seq&uint64(len(q.ring)-1)] }
+
+// await adds a slot for the reply to a request of size bytes and returns its
+// number.
+func (s *Session) await(size int) uint64 {
+	q := &s.replies
+	if q.len() == len(q.ring) {
+		s.core.slots.grow(q)
+	}
+	seq := q.tail
+	q.tail++
+	q.at(seq).request = size
+	s.inflight += size
+	return seq
+}
+
+// Reply implements backend.Receiver.
+func (s *Session) Reply(seq uint64, b []byte, last bool) {
+	if s.gone {
+		return
+	}
+	sl := s.replies.at(seq)
+	sl.size += len(b)
+	if seq == s.replies.head {
+		s.write(b)
+	} else {
+		sl.held = s.core.held.append(sl.held, b)
+		s.held += len(b)
+	}
+	if last {
+		s.complete(seq, sl)
+	}
+	s.core.grown(len(b))
+}
+
+// Failed implements backend.Receiver.
+func (s *Session) Failed(seq uint64, f *backend.Failure) {
+	if s.gone {
+		return
+	}
+	sl := s.replies.at(seq)
+	if sl.size > 0 && seq == s.replies.head {
+		s.cut("a server was lost in the middle of a reply")
+		return
+	}
+	s.held -= len(sl.held)
+	sl.held = sl.held[:0]
+	sl.size = 0
+	s.Reply(seq, f.AppendReply(nil), true)
+}
+
+// complete marks a reply as whole and gives out what is due.
+func (s *Session) complete(seq uint64, sl *slot) {
+	sl.done = true
+	s.inflight -= sl.request
+	sl.request = 0
+	s.measure(sl.size)
+	if seq == s.replies.head {
+		s.advance()
+	}
+	if s.blocked && s.windowOpen() {
+		s.unblock()
+	}
+	s.closeIfDone()
+}
+
+// advance moves on to the first reply that is not whole, giving out all before
+// it and what has come of it.
+func (s *Session) advance() {
+	q := &s.replies
+	for !q.empty() {
+		sl := q.at(q.head)
+		if len(sl.held) > 0 {
+			s.held -= len(sl.held)
+			s.write(sl.held)
+		}
+		if sl.held != nil {
+			s.core.held.put(sl.held)
+			sl.held = nil
+		}
+		if !sl.done {
+			return
+		}
+		*sl = slot{}
+		q.head++
+	}
+	s.core.slots.put(q)
+}
+
+// releaseReplies lets go of what a session that is gone still held.
+func (s *Session) releaseReplies() {
+	q := &s.replies
+	for seq := q.head; seq != q.tail; seq++ {
+		if sl := q.at(seq); sl.held != nil {
+			s.core.held.put(sl.held)
+		}
+	}
+	clear(q.ring)
+	q.head = q.tail
+	s.core.slots.put(q)
+	s.held = 0
+}

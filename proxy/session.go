@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"time"
+
+	"ringmain/ioloop"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+)
+
+// A client is served at most this much in one go, so that others get their turn.
+const (
+	maxTurnCommands = 128
+	maxTurnBytes    = 64 << 10
+)
+
+// Session is one client's connection. It implements ioloop.Handler and, for the
+// replies to what it forwards, backend.Receiver.
+type Session struct {
+	core    *Core
+	conn    ioloop.Conn
+	parser  resp.Parser
+	replies replyQueue
+	client  local.Client
+
+	wrote    uint64 // bytes given to conn
+	held     int    // bytes of replies that wait for their turn
+	inflight int    // bytes of requests that await their reply
+	estimate int    // of the size of a reply, see window.go
+	measured bool   // estimate comes from replies
+
+	blocked bool // reading is paused until the window or a queue opens
+	drain   bool // blocked until no reply is awaited
+	eof     bool // the client sends no more
+	ending  bool // nothing more is executed; closes once all replies are out
+	gone    bool // the connection is closed or cut off
+
+	watched bool      // in core.watched
+	taken   uint64    // bytes the kernel had taken when last looked at
+	takenAt time.Time // when that last changed
+}
+
+// Opened implements ioloop.Handler.
+func (s *Session) Opened(conn ioloop.Conn, err error) {
+	if err != nil {
+		s.gone = true
+		return
+	}
+	s.conn = conn
+}
+
+// Data implements ioloop.Handler.
+func (s *Session) Data(b []byte) int {
+	used := 0
+	for commands := 0; !s.ending && !s.gone; commands++ {
+		if commands == maxTurnCommands || used > maxTurnBytes {
+			s.conn.Resume() // go on in the next turn
+			return used
+		}
+		if !s.windowOpen() {
+			s.block()
+			return used
+		}
+		n, err := s.parser.Next(b[used:], &s.core.Limits.Request, &s.core.request)
+		if err != nil {
+			s.answer(resp.AppendProtocolError(s.scratch(), err))
+			s.end()
+			break
+		}
+		if n == 0 {
+			return used
+		}
+		if len(s.core.request.Args) > 0 && !s.execute(&s.core.request, n) {
+			s.block()
+			return used
+		}
+		used += n
+	}
+	return len(b) // of a session that ends, nothing more is looked at
+}
+
+// block stops reading; unblock, when there is reason to hope, goes on.
+func (s *Session) block() {
+	s.blocked = true
+	s.conn.Pause()
+}
+
+func (s *Session) unblock() {
+	if !s.blocked || s.gone || s.drain && !s.replies.empty() {
+		return
+	}
+	s.blocked, s.drain = false, false
+	s.conn.Resume()
+}
+
+// Writable implements backend.Waiter.
+func (s *Session) Writable() { s.unblock() }
+
+// Drained implements ioloop.Handler.
+func (s *Session) Drained() {
+	if s.blocked && s.windowOpen() {
+		s.unblock()
+	}
+}
+
+// HalfClosed implements ioloop.Handler.
+func (s *Session) HalfClosed() {
+	s.eof = true
+	s.closeIfDone()
+}
+
+// end stops executing; the connection closes once every reply is out.
+func (s *Session) end() {
+	s.ending = true
+	s.closeIfDone()
+}
+
+func (s *Session) closeIfDone() {
+	if !s.gone && (s.ending || s.eof && !s.blocked) && s.replies.empty() {
+		s.conn.CloseAfterFlush()
+	}
+}
+
+// Closed implements ioloop.Handler.
+func (s *Session) Closed(error) {
+	s.gone = true
+	s.releaseReplies()
+}
+
+// cut ends a client that harms others or cannot be served rightly.
+func (s *Session) cut(reason string) {
+	if s.gone {
+		return
+	}
+	s.gone = true
+	s.core.Log.Warn("client cut off", "reason", reason, "client", s.conn.RemoteAddr(),
+		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "awaited", s.replies.len())
+	s.conn.Abort()
+}
+
+// write gives bytes to the client.
+func (s *Session) write(b []byte) {
+	s.conn.Write(b)
+	s.wrote += uint64(len(b))
+	if !s.watched {
+		s.core.watch(s)
+	}
+}
+
+// answer gives a whole reply that is known now, in its turn.
+func (s *Session) answer(reply []byte) {
+	if s.replies.empty() {
+		s.write(reply)
+		return
+	}
+	seq := s.await(0)
+	s.Reply(seq, reply, true)
+}

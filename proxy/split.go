@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"github.com/tidwall/redcon"
+
+	"ringmain/backend"
+	"ringmain/command"
+	"ringmain/proxy/fanout"
+	"ringmain/resp"
+)
+
+// merge gathers the replies to the parts of one command. It implements
+// backend.Receiver; the parts' numbers are its sequence numbers.
+type merge struct {
+	s     *Session
+	seq   uint64 // of the whole command's reply
+	cmd   *command.Command
+	parts []fanout.Part
+	order []int32 // part of each key
+	left  int     // parts that are not whole
+}
+
+// split sends each server its part of a command of many keys.
+func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
+	args, step := r.Args[1:], 1
+	if cmd.Policy == command.MultiSet {
+		if !command.WholePairs(r.Args) {
+			s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
+			return true
+		}
+		step = 2
+	}
+	for i := 0; i < len(args); i += step {
+		if isReserved(args[i]) {
+			s.answer(redcon.AppendError(s.scratch(), errReserved))
+			return true
+		}
+	}
+	c := s.core
+	c.Snapshot.Split(&c.split, args, step)
+	if c.split.Groups() == 1 {
+		return s.sendWhole(c.split.Place(0), cmd, r, size)
+	}
+	if !s.admitted(size) {
+		return false
+	}
+	s.sendParts(cmd, r.Args[0], args, step, size)
+	return true
+}
+
+// admitted reports whether all servers of the core's split take requests of size
+// bytes in all.
+func (s *Session) admitted(size int) bool {
+	c := s.core
+	for g := range c.split.Groups() {
+		if node := c.nodes[c.split.Place(g).Server]; !node.Admits(size) {
+			node.Wait(s)
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step, size int) {
+	c := s.core
+	groups := c.split.Groups()
+	m := &merge{s: s, seq: s.await(size), cmd: cmd, left: groups, parts: make([]fanout.Part, groups)}
+	if cmd.Policy == command.MultiGet {
+		m.order = make([]int32, c.split.Keys())
+		for i := range m.order {
+			m.order[i] = int32(c.split.GroupOf(i))
+		}
+	}
+	for g := range groups {
+		m.parts[g].Node = c.Snapshot.Servers[c.split.Place(g).Server].Name
+	}
+	for g := range groups {
+		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
+		c.keepScratch(part)
+		c.conn(c.split.Place(g), s.client.Protocol).Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
+	}
+}
+
+// Reply implements backend.Receiver.
+func (m *merge) Reply(part uint64, b []byte, last bool) {
+	if m.s.gone {
+		return
+	}
+	p := &m.parts[part]
+	p.Reply = m.s.core.held.append(p.Reply, b)
+	m.s.held += len(b)
+	if last {
+		m.partDone()
+	}
+	m.s.core.grown(len(b))
+}
+
+// Failed implements backend.Receiver.
+func (m *merge) Failed(part uint64, f *backend.Failure) {
+	if m.s.gone {
+		return
+	}
+	p := &m.parts[part]
+	p.Failure, p.Uncertain = f.Text, f.Uncertain
+	m.partDone()
+}
+
+// partDone gives out the whole reply once no part is missing.
+func (m *merge) partDone() {
+	if m.left--; m.left > 0 {
+		return
+	}
+	s := m.s
+	c := s.core
+	buffers := make([][]byte, len(m.parts))
+	for i := range m.parts {
+		buffers[i] = m.parts[i].Reply
+	}
+	out := fanout.Merge(s.scratch(), kindOf(m.cmd), m.cmd.MayWrite(), m.order, m.parts)
+	for _, b := range buffers {
+		s.held -= len(b)
+		if b != nil {
+			c.held.put(b)
+		}
+	}
+	c.keepScratch(out)
+	s.Reply(m.seq, out, true)
+}
+
+func kindOf(cmd *command.Command) fanout.Kind {
+	switch cmd.Policy {
+	case command.SumInts:
+		return fanout.Sum
+	case command.MultiGet:
+		return fanout.Values
+	}
+	return fanout.OK
+}
