@@ -1,0 +1,161 @@
+// Package command is the table of Redis commands as data: arity, flags, access,
+// key positions and what the proxy does with each; and the look-up of a request
+// in it.
+//
+// The rows are Redis 7's own: a test compares each with what a real server says
+// in COMMAND INFO and COMMAND DOCS. Policy, Access and Slow are ours.
+//
+// Everything here is read-only once the program has started: all functions and
+// methods may be called concurrently, and nobody may change a Command that this
+// package hands out.
+package command
+
+import (
+	"iter"
+	"strings"
+)
+
+// Command is one row of the table.
+type Command struct {
+	// Name is in lower case; that of a subcommand is "client|id".
+	Name string
+	// Arity is how many arguments a request has, its name (and its
+	// subcommand's) counted: exactly Arity, or, if negative, at least -Arity.
+	Arity int
+	// Flags are those that COMMAND INFO gives.
+	Flags Flags
+	// Categories are the ACL categories that do not follow from Flags; see
+	// AllCategories.
+	Categories Categories
+	// Access is the least that a user must be allowed.
+	Access Access
+	// Keys says where the keys are; nil if there are none.
+	Keys []KeySpec
+	// Policy is what the proxy does with the command.
+	Policy Policy
+	// Reason says to people why a Refused command is refused. Empty otherwise.
+	Reason string
+	// Slow commands have the long deadline (they may rightly run for seconds).
+	Slow bool
+	// Tips are Redis's hints to clients and proxies, as in COMMAND INFO.
+	Tips []string
+	// Since is the version of Redis that brought the command.
+	Since string
+
+	id       int
+	word     string     // the last part of Name
+	parent   *Command   // of a subcommand: its container
+	children []*Command // of a container: its subcommands, sorted
+	firstKey int        // where the first key always is; 0: nowhere, or it depends
+}
+
+// Access is the level a user needs for a command. Levels are ordered: who may do
+// one may do those below.
+type Access uint8
+
+// The levels of access.
+const (
+	AccessRead Access = iota
+	AccessWrite
+	AccessAdmin
+)
+
+// Policy is what the proxy does with a command.
+type Policy uint8
+
+// The policies. Each split policy sends its part of the keys to every server
+// concerned and merges the replies into the one that Redis would have given.
+const (
+	// Refused is known and not served; Reason says why. It is the zero value,
+	// so that a row without a policy is never sent anywhere.
+	Refused Policy = iota
+	// Forward has one key: the whole request goes to the server that owns it.
+	Forward
+	// SumInts is split by key; the reply is the sum of the servers' integers.
+	SumInts
+	// MultiGet is split by key; the reply is an array in the order of the keys.
+	MultiGet
+	// MultiSet is split by key-value pair; the reply is OK. The arity does not
+	// say that pairs must be whole: see WholePairs.
+	MultiSet
+	// Local is answered by the proxy itself.
+	Local
+)
+
+// ID is the command's row number: 0 <= ID < Len(). It is meant as an index into
+// slices that hold something for each command (a function, a counter), and
+// differs from one build to the next.
+func (c *Command) ID() int { return c.id }
+
+// IsContainer reports whether c has subcommands, as CLIENT has.
+func (c *Command) IsContainer() bool { return len(c.children) > 0 }
+
+// ArityOK reports whether a request may have n arguments, its name counted.
+func (c *Command) ArityOK(n int) bool {
+	if c.Arity >= 0 {
+		return n == c.Arity
+	}
+	return n >= -c.Arity
+}
+
+// WholePairs reports whether the arguments after the name come in pairs, which
+// MultiSet commands need beyond their arity.
+func WholePairs(args [][]byte) bool { return len(args)%2 == 1 }
+
+// MayWrite reports whether the command, once sent to a server, may have changed
+// something there, so that it must not be sent twice. It errs on the side of
+// true: whatever Redis does not call read-only counts, with keys or without.
+func (c *Command) MayWrite() bool {
+	return c.Flags&ReadOnly == 0 && c.Policy != Local && c.Policy != Refused
+}
+
+// Len is the number of rows, subcommands included.
+func Len() int { return len(table) }
+
+// Count is the number of commands without their subcommands, as COMMAND COUNT
+// gives it.
+func Count() int { return topLevel }
+
+// All yields the commands in order of their names, without the subcommands.
+func All() iter.Seq[*Command] {
+	return func(yield func(*Command) bool) {
+		for i := range table {
+			if table[i].parent == nil && !yield(&table[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Subcommands yields the subcommands of a container in order of their names.
+func (c *Command) Subcommands() iter.Seq[*Command] {
+	return func(yield func(*Command) bool) {
+		for _, sub := range c.children {
+			if !yield(sub) {
+				return
+			}
+		}
+	}
+}
+
+var topLevel int
+
+// init fills in what follows from the rows. A container is sorted before its
+// subcommands.
+func init() {
+	for i := range table {
+		c := &table[i]
+		c.id = i
+		c.firstKey = fixedFirstKey(c.Keys)
+		container, sub, isSub := strings.Cut(c.Name, "|")
+		c.word = container
+		if isSub {
+			c.word = sub
+			c.parent = index.find(nil, []byte(container))
+			c.parent.children = append(c.parent.children, c)
+		} else {
+			topLevel++
+		}
+		index.add(c)
+	}
+}
