@@ -45,7 +45,7 @@ type conn struct {
 	told     bool // HalfClosed was called
 	dirty    bool // in l.dirty
 	again    bool // in l.again
-	above    bool // output was above LowWater at the end of an iteration
+	above    bool // output was above LowWater at the end of an iteration, Drained is due
 }
 
 // Write implements ioloop.Conn.
@@ -157,21 +157,27 @@ func (c *conn) watch(events uint32) {
 	c.interest = events
 }
 
-// ready serves one event.
-func (c *conn) ready(events uint32) {
+// ready serves one event. It reports whether that was good for anything.
+func (c *conn) ready(events uint32) (useful bool) {
 	if c.state == dialling {
 		c.finishDial()
-		return
+		return true
 	}
 	if events&unix.EPOLLOUT != 0 && c.state < dead {
 		c.flush()
-		if c.above && c.state == open && c.out.size <= ioloop.LowWater {
-			c.above = false
-			c.h.Drained()
-		}
+		useful = true
 	}
 	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && c.state < dead {
-		c.readable(events)
+		useful = c.readable(events) || useful
+	}
+	return useful
+}
+
+// tellDrained calls Drained if that is still true.
+func (c *conn) tellDrained() {
+	if c.above && c.state == open && c.out.size <= ioloop.LowWater {
+		c.above = false
+		c.h.Drained()
 	}
 }
 

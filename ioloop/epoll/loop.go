@@ -37,6 +37,8 @@ type Loop struct {
 	atEnd    []func()
 	dirty    []*conn // have output that was not offered to the kernel
 	again    []*conn // have kept input to be delivered again
+	drained  []*conn // have output that has fallen to the low-water mark
+	batch    []*conn // what deliverOld goes through
 	dead     []*conn // to be closed and told so
 	// delivering is the connection whose Data is under way.
 	delivering *conn
@@ -95,16 +97,18 @@ func (l *Loop) iterate() error {
 	if err != nil {
 		return err
 	}
-	for polls := 0; ; polls++ {
-		l.now = time.Now()
-		l.serve(n)
-		if polls == maxPolls {
-			break
-		}
+	l.now = time.Now()
+	l.deliverOld()
+	l.serve(n)
+	for polls := 0; polls < maxPolls; polls++ {
 		if n, err = l.poll(); err != nil {
 			return err
 		}
 		if n == 0 {
+			break
+		}
+		l.now = time.Now()
+		if !l.serve(n) {
 			break
 		}
 	}
@@ -112,18 +116,21 @@ func (l *Loop) iterate() error {
 	return nil
 }
 
-// serve calls the handlers of n events, and of all else that is due.
-func (l *Loop) serve(n int) {
+// serve calls the handlers of n events and of timers. It reports whether the
+// events were good for anything: input that must wait for the next iteration is
+// reported by the kernel again and again.
+func (l *Loop) serve(n int) (useful bool) {
 	for i := range l.events[:n] {
 		e := &l.events[i]
 		if int(e.Fd) == l.wakefd {
 			l.runPosted()
+			useful = true
 		} else if c := l.conns[e.Fd]; c != nil {
-			c.ready(e.Events)
+			useful = c.ready(e.Events) || useful
 		}
 	}
-	l.deliverAgain()
 	l.runTimers()
+	return useful
 }
 
 // finish ends the iteration: AtEnd, output, closings.
@@ -153,16 +160,21 @@ func (l *Loop) bury() {
 	l.dead = l.dead[:0]
 }
 
-func (l *Loop) deliverAgain() {
-	batch := len(l.again)
-	for i := 0; i < batch; i++ {
-		c := l.again[i]
+// deliverOld calls the handlers that earlier iterations have put off.
+func (l *Loop) deliverOld() {
+	l.drained, l.batch = l.batch, l.drained
+	for i, c := range l.batch {
+		c.tellDrained()
+		l.batch[i] = nil
+	}
+	l.batch = l.batch[:0]
+	l.again, l.batch = l.batch, l.again
+	for i, c := range l.batch {
 		c.again = false
 		c.deliver()
+		l.batch[i] = nil
 	}
-	rest := copy(l.again, l.again[batch:])
-	clear(l.again[rest:])
-	l.again = l.again[:rest]
+	l.batch = l.batch[:0]
 }
 
 func (l *Loop) runTimers() {
@@ -186,7 +198,7 @@ func (l *Loop) runPosted() {
 // timeout is how long to wait for events, in milliseconds, rounded up; -1: for
 // ever.
 func (l *Loop) timeout() int {
-	if len(l.again) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
+	if len(l.again) > 0 || len(l.drained) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
 		return 0
 	}
 	if len(l.timers) == 0 {

@@ -8,38 +8,40 @@ import (
 	"ringmain/ioloop"
 )
 
-// readable reads once and hands over what came.
-func (c *conn) readable(events uint32) {
+// readable reads once and hands over what came. It reports false if it could do
+// nothing.
+func (c *conn) readable(events uint32) (useful bool) {
 	if c.state >= flushing {
 		c.discard()
-		return
+		return true
 	}
 	if c.paused || c.eof {
 		if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			// Both directions are gone; without reading, the event would come
 			// for ever.
 			c.die(c.socketError())
-			return
+			return true
 		}
 		c.watch(c.interest &^ unix.EPOLLIN)
-		return
+		return true
 	}
 	if c.again {
-		return // what is kept comes first, and needs no more to be useful
+		return false // what is kept comes first, and needs no more to be useful
 	}
 	if c.Kept() > 0 {
 		c.readBehindKept()
-		return
+		return true
 	}
 	n, errno := read(c.fd, c.l.readBuf[:])
 	if !c.readOK(n, errno) {
-		return
+		return true
 	}
 	b := c.l.readBuf[:n]
 	if used := c.data(b); used < n && c.state == open {
 		c.in = append(c.l.buffers.get(n-used), b[used:]...)
 	}
 	c.afterData()
+	return true
 }
 
 // readBehindKept reads more of a request whose beginning is kept. The buffer

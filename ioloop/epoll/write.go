@@ -18,11 +18,12 @@ func (c *conn) flush() {
 	if c.state == dialling || c.state >= lingering {
 		return
 	}
+	c.above = c.above || c.out.size > ioloop.LowWater
+	defer c.noteDrained()
 	for c.out.size > 0 {
 		n, errno := c.writeOnce()
 		if errno == unix.EAGAIN {
 			c.watch(c.interest | unix.EPOLLOUT)
-			c.above = c.above || c.out.size > ioloop.LowWater
 			return
 		}
 		if errno != 0 {
@@ -34,6 +35,13 @@ func (c *conn) flush() {
 	c.watch(c.interest &^ unix.EPOLLOUT)
 	if c.state == flushing {
 		c.linger()
+	}
+}
+
+// noteDrained has Drained called in the next iteration if it is due.
+func (c *conn) noteDrained() {
+	if c.above && c.out.size <= ioloop.LowWater {
+		c.l.drained = append(c.l.drained, c)
 	}
 }
 

@@ -1,0 +1,92 @@
+//go:build linux
+
+package epoll
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"ringmain/ioloop"
+	"ringmain/ioloop/looptest"
+)
+
+// harness runs looptest on real sockets.
+type harness struct{ running map[ioloop.Loop]func() }
+
+func TestDriverConforms(t *testing.T) {
+	looptest.Run(t, &harness{running: map[ioloop.Loop]func(){}})
+}
+
+func (h *harness) NewLoop(t testing.TB) ioloop.Loop {
+	l, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	h.running[l] = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(func() { h.Stop(l) })
+	return l
+}
+
+func (h *harness) Stop(loop ioloop.Loop) {
+	if stop := h.running[loop]; stop != nil {
+		delete(h.running, loop)
+		stop()
+	}
+}
+
+func (h *harness) Do(loop ioloop.Loop, f func()) {
+	done := make(chan struct{})
+	loop.Post(func() { f(); close(done) })
+	<-done
+}
+
+func (h *harness) Wait(loop ioloop.Loop, cond func() bool) bool {
+	for end := time.Now().Add(looptest.Patience); time.Now().Before(end); runtime.Gosched() {
+		met := make(chan bool, 1)
+		if !loop.Post(func() { met <- cond() }) {
+			return cond()
+		}
+		if <-met {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *harness) Listen(t testing.TB, loop ioloop.Loop, accept func() ioloop.Handler) string {
+	ln, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	take := func(a *Accepted) {
+		loop.Post(func() { a.Attach(loop.(*Loop), accept()) })
+	}
+	go func() { served <- ln.Serve(take, func(err error) { t.Error(err) }) }()
+	t.Cleanup(func() {
+		if err := ln.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln.Addr()
+}
+
+func (h *harness) DialPeer(t testing.TB, address string) looptest.Peer {
+	return looptest.DialTCP(t, address)
+}
+func (h *harness) Refusing(t testing.TB) string { return looptest.RefusingTCP(t) }
+func (h *harness) Silent(t testing.TB) string   { return looptest.SilentTCP(t) }
+func (h *harness) Concurrent() bool             { return true }
