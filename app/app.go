@@ -124,9 +124,9 @@ func (a *App) fail(err error) {
 }
 
 // answers are what the proxy says of itself.
-func (a *App) answers(memory *proxy.Memory) *local.Answers {
+func (a *App) answers(s *servers, memory *proxy.Memory) *local.Answers {
 	return &local.Answers{
-		Version: Version, Incarnation: a.incarnation, Started: a.started,
+		Version: Version, RedisVersion: s.redisVersion, Incarnation: a.incarnation, Started: a.started,
 		Port: a.port(), Clients: a.clients, Memory: memory.Held, Now: time.Now,
 	}
 }

@@ -10,12 +10,6 @@ import (
 	"ringmain/resp"
 )
 
-// maxBulk is the longest argument that Redis takes (proto-max-bulk-len).
-const maxBulk = 512 << 20
-
-// maxInline is the longest inline command that Redis takes.
-const maxInline = 64 << 10
-
 // buildLoops makes the loops with their cores, and runs them.
 func (a *App) buildLoops(s *servers) error {
 	memory := proxy.NewMemory(int(a.cfg.Limits.Memory), a.cfg.Loops)
@@ -24,13 +18,13 @@ func (a *App) buildLoops(s *servers) error {
 			Request: resp.Limits{
 				Request:   int(a.cfg.Limits.Request),
 				Arguments: a.cfg.Limits.Arguments,
-				Bulk:      maxBulk, Inline: maxInline,
+				Bulk:      resp.MaxBulk, Inline: resp.MaxInline,
 			},
 			ClientOutput: int(a.cfg.Limits.ClientOutput),
 			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
 		},
 		Snapshot: s.snapshot, Servers: s.options,
-		Local: a.answers(memory), Memory: memory, Log: a.log,
+		Local: a.answers(s, memory), Memory: memory, Log: a.log,
 	}
 	for range a.cfg.Loops {
 		loop, err := epoll.New()

@@ -5,9 +5,12 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/mod/semver"
+
 	"ringmain/backend"
 	"ringmain/config"
 	"ringmain/embedded"
+	"ringmain/proxy/local"
 	"ringmain/router"
 )
 
@@ -51,7 +54,7 @@ func (a *App) nodes(p *config.Pool) ([]config.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.onStop(func() error { running.Close(); return nil })
+	a.onStop(running.Close)
 	a.log.Warn("embedded servers are for trying Ringmain out: what they hold is gone when it stops",
 		"servers", p.Embedded)
 	var nodes []config.Node
@@ -61,6 +64,20 @@ func (a *App) nodes(p *config.Pool) ([]config.Node, error) {
 	return nodes, nil
 }
 
+// redisVersion is the lowest version among the servers that have told theirs.
+func (s *servers) redisVersion() string {
+	lowest := ""
+	for _, opt := range s.options {
+		if v := opt.Learned.Version(); v != "" && (lowest == "" || semver.Compare("v"+v, "v"+lowest) < 0) {
+			lowest = v
+		}
+	}
+	if lowest == "" {
+		return local.RedisVersion
+	}
+	return lowest
+}
+
 func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Options {
 	return &backend.Options{
 		Pool: server.Pool, Name: server.Name, Address: server.Address,
@@ -68,6 +85,6 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 		Username: p.Auth.Username, Password: p.Auth.Password.Reveal(),
 		ClientName: "ringmain-" + a.incarnation,
 		Queue:      int(a.cfg.Limits.NodeQueue) / a.cfg.Loops, // each loop has its part
-		Rand:       rand.Float64, Log: a.log,
+		Learned:    &backend.Facts{}, Rand: rand.Float64, Log: a.log,
 	}
 }

@@ -189,8 +189,13 @@ func (c *Conn) learnRunID(reply []byte) error {
 		return c.tolerated("INFO server")(reply)
 	}
 	for line := range bytes.Lines(info) {
-		if id, found := bytes.CutPrefix(line, []byte("run_id:")); found {
-			c.hello.runID = string(bytes.TrimSpace(id))
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
+		switch string(name) {
+		case "run_id":
+			c.hello.runID = string(value)
+		case "redis_version":
+			version := string(value)
+			c.node.opt.Learned.version.Store(&version)
 		}
 	}
 	return nil

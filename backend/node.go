@@ -10,6 +10,7 @@ package backend
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ringmain/ioloop"
@@ -47,9 +48,24 @@ type Options struct {
 	// Queue bounds the bytes that wait to be sent, over the connections of one
 	// Node. A queue of at most ioloop.LowWater admits any request.
 	Queue int
+	// Learned is what the handshakes find out, for any goroutine to read.
+	Learned *Facts
 	// Rand returns numbers in [0,1) for jitter.
 	Rand func() float64
 	Log  *slog.Logger
+}
+
+// Facts are what is known of a server, over all loops. The zero value knows
+// nothing. Any goroutine may use it.
+type Facts struct{ version atomic.Pointer[string] }
+
+// Version is what the server calls its version, as in INFO; "" as long as no
+// handshake has succeeded.
+func (f *Facts) Version() string {
+	if v := f.version.Load(); v != nil {
+		return *v
+	}
+	return ""
 }
 
 // Node is one server on one loop. It is used on that loop only.

@@ -73,7 +73,7 @@ func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool 
 func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Request, size int) bool {
 	node := s.core.nodes[p.Server]
 	if !node.Admits(size) {
-		node.Wait(s)
+		s.waitFor(node)
 		return false
 	}
 	raw := r.Raw

@@ -81,9 +81,7 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	if seq == s.replies.head {
 		s.advance()
 	}
-	if s.blocked && s.windowOpen() {
-		s.unblock()
-	}
+	s.unblock()
 	s.closeIfDone()
 }
 

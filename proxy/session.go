@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"ringmain/backend"
 	"ringmain/ioloop"
 	"ringmain/proxy/local"
 	"ringmain/resp"
@@ -30,6 +31,7 @@ type Session struct {
 	measured bool   // estimate comes from replies
 
 	blocked bool // reading is paused until the window or a queue opens
+	queued  bool // blocked until a server's queue has room: Writable comes
 	drain   bool // blocked until no reply is awaited
 	eof     bool // the client sends no more
 	ending  bool // nothing more is executed; closes once all replies are out
@@ -85,23 +87,28 @@ func (s *Session) block() {
 	s.conn.Pause()
 }
 
+// unblock goes on reading if nothing stands against it any more.
 func (s *Session) unblock() {
-	if !s.blocked || s.gone || s.drain && !s.replies.empty() {
-		return
+	if s.blocked && !s.queued && !s.gone && s.windowOpen() {
+		s.blocked, s.drain = false, false
+		s.conn.Resume()
 	}
-	s.blocked, s.drain = false, false
-	s.conn.Resume()
+}
+
+// waitFor has the session go on once a server's queue has room.
+func (s *Session) waitFor(n *backend.Node) {
+	s.queued = true
+	n.Wait(s)
 }
 
 // Writable implements backend.Waiter.
-func (s *Session) Writable() { s.unblock() }
+func (s *Session) Writable() {
+	s.queued = false
+	s.unblock()
+}
 
 // Drained implements ioloop.Handler.
-func (s *Session) Drained() {
-	if s.blocked && s.windowOpen() {
-		s.unblock()
-	}
-}
+func (s *Session) Drained() { s.unblock() }
 
 // HalfClosed implements ioloop.Handler.
 func (s *Session) HalfClosed() {

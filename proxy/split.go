@@ -54,7 +54,7 @@ func (s *Session) admitted(size int) bool {
 	c := s.core
 	for g := range c.split.Groups() {
 		if node := c.nodes[c.split.Place(g).Server]; !node.Admits(size) {
-			node.Wait(s)
+			s.waitFor(node)
 			return false
 		}
 	}

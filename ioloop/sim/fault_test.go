@@ -97,10 +97,14 @@ func (s *scene) pass(d time.Duration) { s.w.Run(s.w.Now() + d) }
 // eachSeed runs f in worlds of many seeds.
 func eachSeed(t *testing.T, f func(s *scene, seed int)) {
 	t.Helper()
-	for seed := range seeds(100, 5000) {
-		if f(newScene(t, seed), seed); t.Failed() {
-			t.Fatalf("seed %d", seed)
+	seed := 0
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
 		}
+	}()
+	for n := seeds(100, 5000); seed < n && !t.Failed(); seed++ {
+		f(newScene(t, seed), seed)
 	}
 }
 

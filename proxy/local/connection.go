@@ -10,7 +10,8 @@ import (
 	"ringmain/resp"
 )
 
-// RedisVersion is the version whose behaviour clients may expect.
+// RedisVersion is the version whose behaviour clients may expect as long as no
+// server has told its own.
 const RedisVersion = "7.0.15"
 
 func ping(_ *Answers, c *Call) {
@@ -92,7 +93,7 @@ func (a *Answers) appendHello(c *Call) {
 	c.bulk("server")
 	c.bulk("redis")
 	c.bulk("version")
-	c.bulk(RedisVersion)
+	c.bulk(a.RedisVersion())
 	c.bulk("proto")
 	c.integer(int64(c.Client.Protocol))
 	c.bulk("id")

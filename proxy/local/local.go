@@ -33,6 +33,8 @@ type Call struct {
 type Answers struct {
 	// Version is Ringmain's.
 	Version string
+	// RedisVersion is the one that clients may rely on: the servers' lowest.
+	RedisVersion func() string
 	// Incarnation is 40 hexadecimal digits, random for each process.
 	Incarnation string
 	Started     time.Time

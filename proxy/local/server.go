@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/match"
@@ -97,7 +98,7 @@ func (a *Answers) serverSection() string {
 	uptime := int64(a.Now().Sub(a.Started).Seconds())
 	return fmt.Sprintf("redis_version:%s\r\nredis_mode:standalone\r\nringmain_version:%s\r\nos:%s\r\n"+
 		"arch_bits:%d\r\nprocess_id:%d\r\nrun_id:%s\r\ntcp_port:%d\r\nuptime_in_seconds:%d\r\n"+
-		"uptime_in_days:%d\r\n", RedisVersion, a.Version, runtime.GOOS, 32<<(^uint(0)>>63), os.Getpid(),
+		"uptime_in_days:%d\r\n", a.RedisVersion(), a.Version, runtime.GOOS, strconv.IntSize, os.Getpid(),
 		a.Incarnation, a.Port, uptime, uptime/86400)
 }
 
