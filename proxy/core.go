@@ -52,6 +52,7 @@ type Core struct {
 	split   router.Split
 	slots   slotPool
 	held    heldPool
+	merges  mergePool
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer
 	fresh   int // bytes of replies since memory was last looked at

@@ -89,3 +89,32 @@ func (p *heldPool) put(b []byte) {
 		p.free = append(p.free, b[:0])
 	}
 }
+
+// mergePool keeps merges.
+type mergePool struct{ free []*merge }
+
+const (
+	keptMerges = 1024
+	// keptOrder bounds the keys of a merge that is kept.
+	keptOrder = 1024
+)
+
+func (p *mergePool) get() *merge {
+	n := len(p.free)
+	if n == 0 {
+		return &merge{}
+	}
+	m := p.free[n-1]
+	p.free = p.free[:n-1]
+	return m
+}
+
+func (p *mergePool) put(m *merge) {
+	if len(p.free) == keptMerges || cap(m.order) > keptOrder {
+		return
+	}
+	clear(m.parts)
+	clear(m.held)
+	*m = merge{parts: m.parts[:0], held: m.held[:0], order: m.order[:0]}
+	p.free = append(p.free, m)
+}

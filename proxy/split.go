@@ -10,14 +10,16 @@ import (
 )
 
 // merge gathers the replies to the parts of one command. It implements
-// backend.Receiver; the parts' numbers are its sequence numbers.
+// backend.Receiver; the parts' numbers are its sequence numbers. Once no part is
+// missing, nobody else knows it, and it is used again.
 type merge struct {
 	s     *Session
 	seq   uint64 // of the whole command's reply
 	cmd   *command.Command
 	parts []fanout.Part
-	order []int32 // part of each key
-	left  int     // parts that are not whole
+	held  [][]byte // the parts' replies, while they are merged
+	order []int32  // part of each key, for MultiGet
+	left  int      // parts that are not whole
 }
 
 // split sends each server its part of a command of many keys.
@@ -64,15 +66,15 @@ func (s *Session) admitted(size int) bool {
 func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step, size int) {
 	c := s.core
 	groups := c.split.Groups()
-	m := &merge{s: s, seq: s.await(size), cmd: cmd, left: groups, parts: make([]fanout.Part, groups)}
+	m := c.merges.get()
+	m.s, m.seq, m.cmd, m.left = s, s.await(size), cmd, groups
 	if cmd.Policy == command.MultiGet {
-		m.order = make([]int32, c.split.Keys())
-		for i := range m.order {
-			m.order[i] = int32(c.split.GroupOf(i))
+		for i := range c.split.Keys() {
+			m.order = append(m.order, int32(c.split.GroupOf(i)))
 		}
 	}
 	for g := range groups {
-		m.parts[g].Node = c.Snapshot.Servers[c.split.Place(g).Server].Name
+		m.parts = append(m.parts, fanout.Part{Node: c.Snapshot.Servers[c.split.Place(g).Server].Name})
 	}
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
@@ -83,16 +85,17 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 
 // Reply implements backend.Receiver.
 func (m *merge) Reply(part uint64, b []byte, last bool) {
-	if m.s.gone {
+	s := m.s
+	if s.gone {
 		return
 	}
 	p := &m.parts[part]
-	p.Reply = m.s.core.held.append(p.Reply, b)
-	m.s.held += len(b)
+	p.Reply = s.core.held.append(p.Reply, b)
+	s.held += len(b)
 	if last {
 		m.partDone()
 	}
-	m.s.core.grown(len(b))
+	s.core.grown(len(b))
 }
 
 // Failed implements backend.Receiver.
@@ -112,19 +115,20 @@ func (m *merge) partDone() {
 	}
 	s := m.s
 	c := s.core
-	buffers := make([][]byte, len(m.parts))
 	for i := range m.parts {
-		buffers[i] = m.parts[i].Reply
+		m.held = append(m.held, m.parts[i].Reply)
 	}
 	out := fanout.Merge(s.scratch(), kindOf(m.cmd), m.cmd.MayWrite(), m.order, m.parts)
-	for _, b := range buffers {
+	for _, b := range m.held {
 		s.held -= len(b)
 		if b != nil {
 			c.held.put(b)
 		}
 	}
 	c.keepScratch(out)
-	s.Reply(m.seq, out, true)
+	seq := m.seq
+	c.merges.put(m)
+	s.Reply(seq, out, true)
 }
 
 func kindOf(cmd *command.Command) fanout.Kind {

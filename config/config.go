@@ -1,0 +1,174 @@
+// Package config holds Ringmain's configuration: its types and defaults, a
+// strict loader for the YAML file, and a validation that reports every fault
+// with its place in the file.
+//
+// A key that is not known stops the load, a key without a value keeps its
+// default, and a file that cannot be read is an error.
+package config
+
+// Config is the whole configuration. One that Load or Parse returned is valid
+// and resolved: no value that it holds stands for another one, and secrets have
+// been read. It is not changed after that, so that any goroutine may read it.
+type Config struct {
+	// Listeners are the addresses that clients connect to: 1 to 64.
+	Listeners []Listener `yaml:"listeners"`
+	// Loops is how many event loops serve the clients, each with its own
+	// connection to every server: 0 to 64. Zero in the file means one for each
+	// CPU that the process may use (GOMAXPROCS, which follows the cgroup's CPU
+	// quota), at most 4.
+	Loops    int      `yaml:"loops"`
+	Limits   Limits   `yaml:"limits"`
+	Timeouts Timeouts `yaml:"timeouts"`
+	// Pools are the sets of servers by name, exactly one: with several, routes
+	// would have to say which keys go where.
+	Pools map[string]*Pool `yaml:"pools"`
+
+	// Notes are what Load and Parse changed in the values of the file, one
+	// sentence each, for the log.
+	Notes []string `yaml:"-"`
+}
+
+// Listener is one address that clients connect to.
+type Listener struct {
+	// Address is host:port, or [::1]:6380. The host is an IP address or
+	// localhost; an empty one means all interfaces. Port 0 takes a free port.
+	Address string `yaml:"address"`
+	// AllowOpen lets machines other than this one connect, although nothing
+	// asks clients who they are. Without it only loopback addresses are valid.
+	AllowOpen bool `yaml:"allow_open"`
+}
+
+// Limits bound what clients can make the process hold. Sizes are in bytes.
+type Limits struct {
+	// Clients is how many may be connected at a time: 1 to 1,000,000. Each
+	// takes a file descriptor and, while idle, less than 1 KiB.
+	Clients int `yaml:"clients"`
+	// Request is the size of the largest request: 1KiB to 1GiB. A client that
+	// sends one makes the process hold all of it.
+	Request Size `yaml:"request"`
+	// Arguments is how many one request may have: 16 to 16,777,216.
+	Arguments int `yaml:"arguments"`
+	// ClientOutput is how much may wait for one client that does not read:
+	// 1MiB to 16GiB, and at most a quarter of Memory.
+	ClientOutput Size `yaml:"client_output"`
+	// NodeQueue is how much may wait for one server, over all loops: 1MiB to
+	// 16GiB, and at most a quarter of Memory.
+	NodeQueue Size `yaml:"node_queue"`
+	// Memory is what all buffers may hold together: 16MiB to 1024GiB. Zero in the
+	// file means half of the cgroup's limit, at most 1GiB, and 1GiB where there
+	// is no limit.
+	Memory Size `yaml:"memory"`
+}
+
+// Timeouts are those of client connections.
+type Timeouts struct {
+	// ClientStall is how long a client with output waiting may take no byte of
+	// it before it is cut off: 100ms to 24h.
+	ClientStall Duration `yaml:"client_stall"`
+}
+
+// Pool is a set of servers over which keys are spread.
+type Pool struct {
+	// Embedded is how many in-process servers to start, for trying out: 1 to
+	// 16, and nothing they hold survives the process. Zero means none; one of
+	// Embedded and Nodes is given.
+	Embedded int `yaml:"embedded"`
+	// Nodes are the servers. Their names and addresses are unique, and their
+	// weights together come to at most 3,125.
+	Nodes []Node `yaml:"nodes"`
+	// Distribution is how keys are spread: ring.
+	Distribution string `yaml:"distribution"`
+	// Hash is the function that places a key: xxh64.
+	Hash string `yaml:"hash"`
+	// HashTag is two bytes, such as {}: of a key with something between them
+	// only that is hashed. Empty: always the whole key.
+	HashTag string `yaml:"hash_tag"`
+	// OnNodeDown says what becomes of the keys of a server that is down: fail,
+	// their commands are answered with an error until it is back.
+	OnNodeDown string       `yaml:"on_node_down"`
+	Timeouts   PoolTimeouts `yaml:"timeouts"`
+	// Auth is what Ringmain presents to the servers.
+	Auth Auth `yaml:"auth"`
+}
+
+// Node is one server of a pool.
+type Node struct {
+	// Name decides which keys the server gets: a server that moves keeps them
+	// as long as its name stays. Empty in the file: the address as written.
+	Name string `yaml:"name"`
+	// Address is host:port, or [::1]:6379.
+	Address string `yaml:"address"`
+	// Weight is the server's share, relative to the others': 1 to 100. A unit
+	// is 640 points on the ring.
+	Weight int `yaml:"weight"`
+}
+
+// UnmarshalText reads a node that is written as its address alone.
+func (n *Node) UnmarshalText(text []byte) error {
+	n.Address = string(text)
+	return nil
+}
+
+// PoolTimeouts bound the waiting for servers.
+type PoolTimeouts struct {
+	// Connect covers the dialling of a server and the handshake: 10ms to 1m.
+	Connect Duration `yaml:"connect"`
+	// Request is how long a client waits for a server's reply before it gets
+	// an error: 1ms to 10m.
+	Request Duration `yaml:"request"`
+	// Slow takes Request's place for commands that may well take long, such as
+	// KEYS or EVAL: at least Request, at most 24h.
+	Slow Duration `yaml:"slow"`
+}
+
+// Auth is a user name and a password. In a resolved configuration Password
+// holds the password, wherever it came from, and the other sources are empty.
+type Auth struct {
+	// Username is the ACL user. Empty: the default user.
+	Username string `yaml:"username"`
+	// Password is the password itself. Of the three sources at most one is
+	// given; none means that the servers ask for no password.
+	Password Secret `yaml:"password"`
+	// PasswordFile is a file with the password, whose final line break does
+	// not count. A relative path starts at the working directory.
+	PasswordFile string `yaml:"password_file"`
+	// PasswordEnv names the environment variable with the password.
+	PasswordEnv string `yaml:"password_env"`
+}
+
+// Default is the configuration of a file that says nothing but its pools. Its
+// zeros that stand for other values are not resolved.
+func Default() *Config {
+	return &Config{
+		Listeners: []Listener{{Address: "127.0.0.1:6380"}},
+		Limits: Limits{
+			Clients:      10_000,
+			Request:      64 * MiB,
+			Arguments:    1 << 20,
+			ClientOutput: 128 * MiB,
+			NodeQueue:    128 * MiB,
+		},
+		Timeouts: Timeouts{ClientStall: 30 * Second},
+	}
+}
+
+// DefaultPool is a pool of which the file says nothing. It has no servers yet.
+func DefaultPool() *Pool {
+	return &Pool{
+		Distribution: "ring",
+		Hash:         "xxh64",
+		HashTag:      "{}",
+		OnNodeDown:   "fail",
+		Timeouts: PoolTimeouts{
+			Connect: 500 * Millisecond,
+			Request: Second,
+			Slow:    30 * Second,
+		},
+	}
+}
+
+// setDefaults fills an element of a list or mapping before the file's values
+// are read into it.
+func (p *Pool) setDefaults() { *p = *DefaultPool() }
+
+func (n *Node) setDefaults() { n.Weight = 1 }

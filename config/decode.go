@@ -1,0 +1,268 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// decoder fills the configuration from a syntax tree. Unlike a general YAML
+// decoder it goes on after a fault, knows the line of every value, never shows
+// a value that is a secret, and refuses anchors, aliases and tags.
+type decoder struct {
+	faults Faults
+	// lines has the line of each value by its path.
+	lines map[string]int
+	// broken are the paths whose values could not be read. What else is wrong
+	// there cannot be known.
+	broken []string
+}
+
+func (d *decoder) fault(n ast.Node, path, format string, args ...any) {
+	f := Fault{Path: path, Message: fmt.Sprintf(format, args...)}
+	if pos := n.GetToken().Position; pos != nil {
+		f.Line, f.Column = pos.Line, pos.Column
+	}
+	d.faults = append(d.faults, f)
+}
+
+// unreadable is a fault of a value of which nothing can be used.
+func (d *decoder) unreadable(n ast.Node, path, format string, args ...any) {
+	d.broken = append(d.broken, path)
+	d.fault(n, path, format, args...)
+}
+
+// decode reads n into v, which can be set and holds its default.
+func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
+	if pos := n.GetToken().Position; pos != nil {
+		d.lines[path] = pos.Line
+	}
+	switch n.(type) {
+	case *ast.NullNode:
+		return
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+		d.unreadable(n, path, "anchors, aliases and tags are not allowed")
+		return
+	}
+	text, scalar := scalarText(n)
+	if scalar {
+		if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+			if err := u.UnmarshalText([]byte(text)); err != nil {
+				d.unreadable(n, path, "%v", err)
+			}
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		if _, ok := v.Interface().(encoding.TextMarshaler); ok {
+			d.unreadable(n, path, "must be a single value")
+			return
+		}
+		d.decodeStruct(n, v, path)
+	case reflect.Map:
+		d.decodeMap(n, v, path)
+	case reflect.Slice:
+		d.decodeList(n, v, path)
+	default:
+		d.decodeScalar(n, text, scalar, v, path)
+	}
+}
+
+// scalarText is the text of a single value, with quotes and escapes resolved.
+// Numbers are given as written.
+func scalarText(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	case *ast.MappingNode:
+		return addressPair(n)
+	}
+	return "", false
+}
+
+// addressPair mends what the parser makes of a host:port in brackets, as in
+// [127.0.0.1:7001]: a mapping of one key, although YAML wants a space after
+// the colon of one.
+func addressPair(n *ast.MappingNode) (string, bool) {
+	if n.IsFlowStyle || len(n.Values) != 1 {
+		return "", false
+	}
+	pair := n.Values[0]
+	key, colon, value := pair.Key.GetToken(), pair.Start, pair.Value.GetToken()
+	if key.Type != token.StringType || value.Type != token.IntegerType ||
+		colon.Position.Line != value.Position.Line || colon.Position.Column+1 != value.Position.Column {
+		return "", false
+	}
+	return key.Value + ":" + value.Value, true
+}
+
+func (d *decoder) decodeScalar(n ast.Node, text string, scalar bool, v reflect.Value, path string) {
+	if !scalar {
+		d.unreadable(n, path, "must be a single value; quote a text that begins with [ or {")
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		b, ok := n.(*ast.BoolNode)
+		if !ok {
+			d.unreadable(n, path, "must be true or false, is %q", clip(text))
+			return
+		}
+		v.SetBool(b.Value)
+	case reflect.Int:
+		i, err := strconv.ParseInt(text, 10, 0)
+		if err != nil {
+			d.unreadable(n, path, "must be a whole number, is %q", clip(text))
+			return
+		}
+		v.SetInt(i)
+	default:
+		d.unreadable(n, path, "must be a single value of another kind")
+	}
+}
+
+// entry is one key of a mapping with its value.
+type entry struct {
+	key   string
+	at    ast.Node
+	value ast.Node
+}
+
+// entries lists a mapping's entries and reports keys that are given twice.
+func (d *decoder) entries(n ast.Node, path string) []entry {
+	var values []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		d.unreadable(n, path, "must be a mapping of keys to values")
+		return nil
+	}
+	first := map[string]int{}
+	list := make([]entry, 0, len(values))
+	for _, kv := range values {
+		key, ok := scalarText(kv.Key)
+		if !ok {
+			d.fault(kv.Key, path, "has a key that is not a plain word")
+			continue
+		}
+		line := kv.Key.GetToken().Position.Line
+		if before, twice := first[key]; twice {
+			d.fault(kv.Key, join(path, key), "is given twice, first in line %d", before)
+			continue
+		}
+		first[key] = line
+		list = append(list, entry{key, kv.Key, kv.Value})
+	}
+	return list
+}
+
+func (d *decoder) decodeStruct(n ast.Node, v reflect.Value, path string) {
+	fields, names := fieldsOf(v.Type())
+	for _, e := range d.entries(n, path) {
+		i, known := fields[e.key]
+		if !known {
+			d.fault(e.at, join(path, e.key), "unknown key; known are %s", strings.Join(names, ", "))
+			continue
+		}
+		d.decode(e.value, v.Field(i), join(path, e.key))
+	}
+}
+
+// fieldsOf gives the index of each field by its key, and the keys in order.
+func fieldsOf(t reflect.Type) (index map[string]int, names []string) {
+	index = map[string]int{}
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
+			index[key] = i
+			names = append(names, key)
+		}
+	}
+	return index, names
+}
+
+// decodeMap reads a mapping of free names to pointers.
+func (d *decoder) decodeMap(n ast.Node, v reflect.Value, path string) {
+	m := reflect.MakeMap(v.Type())
+	for _, e := range d.entries(n, path) {
+		value := reflect.New(v.Type().Elem().Elem())
+		d.element(e.value, value, join(path, e.key))
+		m.SetMapIndex(reflect.ValueOf(e.key), value)
+	}
+	v.Set(m)
+}
+
+func (d *decoder) decodeList(n ast.Node, v reflect.Value, path string) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.unreadable(n, path, "must be a list")
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
+	for i, item := range seq.Values {
+		d.element(item, list.Index(i).Addr(), fmt.Sprintf("%s[%d]", path, i))
+	}
+	v.Set(list)
+}
+
+// element decodes what a list or mapping holds; each has defaults of its own.
+func (d *decoder) element(n ast.Node, pointer reflect.Value, path string) {
+	if e, ok := pointer.Interface().(interface{ setDefaults() }); ok {
+		e.setDefaults()
+	}
+	d.decode(n, pointer.Elem(), path)
+}
+
+// lineOf is the line of a value, or of the nearest one around it.
+func (d *decoder) lineOf(path string) int {
+	for path != "" {
+		if line, ok := d.lines[path]; ok {
+			return line
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0
+}
+
+// unread reports whether the value at path, one within it or one around it
+// could not be read, so that what a check says about it may be wrong.
+func (d *decoder) unread(path string) bool {
+	for _, b := range d.broken {
+		if within(path, b) || within(b, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether the value at path is the one at outer or lies in it.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// join appends a key to a path. A key from outside may hold anything; only a
+// plain one is shown as it is.
+func join(path, key string) string {
+	if !isName(key) {
+		key = strconv.Quote(clip(key))
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

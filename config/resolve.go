@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+const (
+	// defaultMaxLoops bounds the loops that nobody asked for: each has its own
+	// connection to every server.
+	defaultMaxLoops = 4
+	// defaultMaxMemory bounds the memory that nobody asked for.
+	defaultMaxMemory = GiB
+	// maxSecret is the largest password that a Redis server reads from a
+	// client that it does not know yet.
+	maxSecret = 16 * KiB
+)
+
+// resolve replaces the values that stand for others, and notes what it lowers.
+func (c *Config) resolve(root fs.FS) {
+	if c.Loops == 0 {
+		c.Loops = min(runtime.GOMAXPROCS(0), defaultMaxLoops)
+	}
+	limit, limited := memoryLimit(root)
+	l := &c.Limits
+	switch {
+	case l.Memory == 0 && limited:
+		l.Memory = min(limit/2, defaultMaxMemory)
+	case l.Memory == 0:
+		l.Memory = defaultMaxMemory
+	case limited && l.Memory > limit:
+		c.note("limits.memory is %v, but the cgroup allows the process only %v", l.Memory, limit)
+	}
+	c.lower("limits.client_output", &l.ClientOutput)
+	c.lower("limits.node_queue", &l.NodeQueue)
+	for _, p := range c.Pools {
+		for i := range p.Nodes {
+			if n := &p.Nodes[i]; n.Name == "" {
+				n.Name = n.Address
+			}
+		}
+	}
+}
+
+// lower keeps one buffer from taking more than a quarter of the memory.
+func (c *Config) lower(path string, v *Size) {
+	if most := c.Limits.Memory / 4; *v > most {
+		c.note("%s is lowered from %v to %v, a quarter of limits.memory (%v)", path, *v, most, c.Limits.Memory)
+		*v = most
+	}
+}
+
+func (c *Config) note(format string, args ...any) {
+	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+}
+
+// readSecrets fetches the passwords from where the file says they are.
+func (c *Config) readSecrets() Faults {
+	v := &validator{}
+	for name, p := range c.Pools {
+		if p.Auth.sources() != 1 {
+			continue
+		}
+		key, err := p.Auth.read()
+		if err != nil {
+			v.fault(join("pools", name)+".auth."+key, "%v", err)
+		}
+	}
+	return v.faults
+}
+
+// sources is how many places the password may come from.
+func (a *Auth) sources() int {
+	given := 0
+	for _, s := range []string{a.Password.Reveal(), a.PasswordFile, a.PasswordEnv} {
+		if s != "" {
+			given++
+		}
+	}
+	return given
+}
+
+// read makes Password the only source. It returns the key that named the one
+// it was read from; the error names the place.
+func (a *Auth) read() (key string, err error) {
+	switch {
+	case a.PasswordFile != "":
+		text, err := secretFile(a.PasswordFile)
+		if err != nil {
+			return "password_file", err
+		}
+		a.Password, a.PasswordFile = NewSecret(text), ""
+	case a.PasswordEnv != "":
+		text := os.Getenv(a.PasswordEnv)
+		if text == "" {
+			return "password_env", fmt.Errorf("environment variable %q is not set, or empty", clip(a.PasswordEnv))
+		}
+		if Size(len(text)) > maxSecret {
+			return "password_env", fmt.Errorf("environment variable %q is longer than %v", clip(a.PasswordEnv), maxSecret)
+		}
+		a.Password, a.PasswordEnv = NewSecret(text), ""
+	}
+	return "", nil
+}
+
+// secretFile reads a small regular file, without its final line break. A pipe
+// or device could block for ever or never end.
+func secretFile(name string) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%q is not a regular file", clip(name))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, int64(maxSecret)+3))
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	switch {
+	case text == "":
+		return "", fmt.Errorf("%q is empty", clip(name))
+	case Size(len(text)) > maxSecret:
+		return "", fmt.Errorf("%q is longer than %v", clip(name), maxSecret)
+	}
+	return text, nil
+}
+
+// noCgroupLimit is where numbers begin that version 1 writes for no limit: the
+// largest number of whole pages.
+const noCgroupLimit = 1 << 60
+
+// memoryLimit is the smallest limit of the process's cgroup and those around
+// it, of either version.
+func memoryLimit(root fs.FS) (Size, bool) {
+	data, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return 0, false
+	}
+	least, found := Size(0), false
+	for line := range strings.Lines(string(data)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		var base, file string
+		switch {
+		case parts[0] == "0" && parts[1] == "":
+			base, file = "sys/fs/cgroup", "memory.max"
+		case strings.Contains(","+parts[1]+",", ",memory,"):
+			base, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		// In a container the path may be the host's, of which only the root
+		// can be seen.
+		for dir := path.Clean("/" + parts[2]); ; dir = path.Dir(dir) {
+			if v, err := limitIn(root, path.Join(base, dir, file)); err == nil && (!found || v < least) {
+				least, found = v, true
+			}
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	return least, found
+}
+
+var errNoLimit = errors.New("no limit")
+
+func limitIn(root fs.FS, file string) (Size, error) {
+	data, err := fs.ReadFile(root, file)
+	if err != nil {
+		return 0, err
+	}
+	v, err := strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)
+	if err != nil || v <= 0 || v >= noCgroupLimit {
+		return 0, errNoLimit
+	}
+	return Size(v), nil
+}

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func shipped(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestTheShippedFileShowsTheDefaults(t *testing.T) {
+	if _, err := Load("../config.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	got, d := decodeFile([]byte(shipped(t)))
+	if err := d.faults.orNil(); err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Pools = map[string]*Pool{"main": DefaultPool()}
+	want.Pools["main"].Embedded = 3
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("it says\n%+v %+v\nthe defaults are\n%+v %+v", got, got.Pools["main"], want, want.Pools["main"])
+	}
+}
+
+// withNodes is the shipped file after its reader has turned to servers of their
+// own, as it tells them to.
+func withNodes(t *testing.T) string {
+	t.Helper()
+	var lines []string
+	in := false
+	for line := range strings.Lines(shipped(t)) {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(trimmed, "embedded:"):
+			continue
+		case trimmed == "# nodes:":
+			in = true
+		case !strings.HasPrefix(trimmed, "#"):
+			in = false
+		}
+		if in {
+			line = strings.Replace(line, "# ", "", 1)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "")
+}
+
+func TestTheShippedFileIsOneBlockAwayFromRealServers(t *testing.T) {
+	c := mustParse(t, withNodes(t))
+	if p := c.Pools["main"]; p.Embedded != 0 || len(p.Nodes) != 3 || p.Nodes[2] != (Node{"c", "127.0.0.1:7003", 1}) {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestTheShippedFileNamesEveryKey(t *testing.T) {
+	said := map[string]int{}
+	for _, text := range []string{shipped(t), withNodes(t)} {
+		_, d := decodeFile([]byte(text))
+		maps.Copy(said, d.lines)
+	}
+	known := keysOf(reflect.TypeFor[Config](), "")
+	if len(known) < 30 {
+		t.Fatalf("only %d keys are known: %q", len(known), known)
+	}
+	for _, key := range known {
+		if _, ok := said[key]; !ok {
+			t.Errorf("%s is missing", key)
+		}
+	}
+}
+
+// keysOf lists the paths of all keys below a type, with the pool main and the
+// first element of each list.
+func keysOf(t reflect.Type, path string) []string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return keysOf(t.Elem(), path)
+	case reflect.Map:
+		return keysOf(t.Elem(), path+".main")
+	case reflect.Slice:
+		return keysOf(t.Elem(), path+"[0]")
+	case reflect.Struct:
+		index, names := fieldsOf(t)
+		var keys []string
+		for _, name := range names {
+			key := join(path, name)
+			keys = append(keys, key)
+			keys = append(keys, keysOf(t.Field(index[name]).Type, key)...)
+		}
+		return keys
+	}
+	return nil
+}
+
+func TestTheShippedFileExplainsEveryKey(t *testing.T) {
+	groups := []string{"address", "auth", "main"} // explained by the line above their parent
+	above := ""
+	for line := range strings.Lines(shipped(t)) {
+		key, _, isKey := strings.Cut(strings.TrimLeft(strings.TrimSpace(line), "- "), ":")
+		comment := strings.HasPrefix(strings.TrimSpace(line), "#")
+		if isKey && !comment && !strings.HasPrefix(strings.TrimSpace(above), "#") &&
+			!slices.Contains(groups, key) && key != "timeouts" {
+			t.Errorf("no comment above %q", strings.TrimSpace(line))
+		}
+		above = line
+	}
+}

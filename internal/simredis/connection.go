@@ -1,0 +1,143 @@
+package simredis
+
+import (
+	"fmt"
+	"strings"
+)
+
+func runPing(c *client, args [][]byte) {
+	switch len(args) {
+	case 1:
+		c.simple("PONG")
+	case 2:
+		c.text(string(args[1]))
+	default:
+		c.fail(wrongArity("ping"))
+	}
+}
+
+func runEcho(c *client, args [][]byte) { c.text(string(args[1])) }
+
+func runQuit(c *client, _ [][]byte) {
+	c.ok()
+	c.close()
+}
+
+func runSelect(c *client, args [][]byte) {
+	n, ok := integer(args[1])
+	switch {
+	case !ok:
+		c.fail(errInteger)
+	case n < 0 || n >= databases:
+		c.fail("ERR DB index is out of range")
+	default:
+		c.db = int(n)
+		c.ok()
+	}
+}
+
+func runAuth(c *client, args [][]byte) {
+	user, password := "default", args[len(args)-1]
+	if len(args) == 3 {
+		user = string(args[1])
+	}
+	switch {
+	case len(args) > 3:
+		c.fail(errSyntax)
+	case len(args) == 2 && c.s.options.Password == "":
+		c.fail("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+	case !c.login(user, string(password)):
+		c.fail(errWrongPass)
+	default:
+		c.ok()
+	}
+}
+
+// login checks a password; the only user is Redis's default one, and without a
+// password it accepts any.
+func (c *client) login(user, password string) bool {
+	if user != "default" || c.s.options.Password != "" && password != c.s.options.Password {
+		return false
+	}
+	c.authed = true
+	return true
+}
+
+func runHello(c *client, args [][]byte) {
+	proto := c.proto
+	words := args[1:]
+	if len(words) > 0 {
+		n, ok := integer(words[0])
+		if !ok {
+			c.fail("ERR Protocol version is not an integer or out of range")
+			return
+		}
+		if n != 2 && n != 3 {
+			c.fail("NOPROTO unsupported protocol version")
+			return
+		}
+		proto, words = int(n), words[1:]
+	}
+	name := c.name
+	for len(words) > 0 {
+		switch word := strings.ToLower(string(words[0])); {
+		case word == "auth" && len(words) >= 3:
+			if !c.login(string(words[1]), string(words[2])) {
+				c.fail(errWrongPass)
+				return
+			}
+			words = words[3:]
+		case word == "setname" && len(words) >= 2:
+			if name = string(words[1]); !validName(name) {
+				c.fail(errName)
+				return
+			}
+			words = words[2:]
+		default:
+			c.fail("ERR Syntax error in HELLO option '" + string(words[0]) + "'")
+			return
+		}
+	}
+	if !c.authed {
+		c.fail("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+		return
+	}
+	c.proto, c.name = proto, name
+	c.greet()
+}
+
+func (c *client) greet() {
+	c.pairs(7)
+	c.text("server")
+	c.text("redis")
+	c.text("version")
+	c.text(version)
+	c.text("proto")
+	c.integer(int64(c.proto))
+	c.text("id")
+	c.integer(c.id)
+	c.text("mode")
+	c.text("standalone")
+	c.text("role")
+	c.text("master")
+	c.text("modules")
+	c.array(0)
+}
+
+// runInfo knows the section server; others are empty.
+func runInfo(c *client, args [][]byte) {
+	wanted := len(args) == 1
+	for _, section := range args[1:] {
+		switch strings.ToLower(string(section)) {
+		case "server", "default", "all", "everything":
+			wanted = true
+		}
+	}
+	if !wanted {
+		c.verbatim("")
+		return
+	}
+	uptime := int64(c.s.loop.Now().Sub(c.s.started).Seconds())
+	c.verbatim(fmt.Sprintf("# Server\r\nredis_version:%s\r\nredis_mode:standalone\r\nprocess_id:1\r\nrun_id:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
+		version, c.s.runID, uptime, uptime/86400))
+}

@@ -1,0 +1,120 @@
+package simredis
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+func runDel(c *client, args [][]byte) {
+	n := int64(0)
+	for _, key := range args[1:] {
+		if c.s.dbs[c.db].remove(key, c.s.loop.Now()) {
+			n++
+		}
+	}
+	c.integer(n)
+}
+
+func runExists(c *client, args [][]byte) {
+	n := int64(0)
+	for _, key := range args[1:] {
+		if c.lookup(key) != nil {
+			n++
+		}
+	}
+	c.integer(n)
+}
+
+func runType(c *client, args [][]byte) {
+	switch v := c.lookup(args[1]); {
+	case v == nil:
+		c.simple("none")
+	case v.isList:
+		c.simple("list")
+	default:
+		c.simple("string")
+	}
+}
+
+// expire is EXPIRE and PEXPIRE.
+func expire(name string) func(*client, [][]byte) {
+	unit := time.Second
+	if name == "pexpire" {
+		unit = time.Millisecond
+	}
+	return func(c *client, args [][]byte) {
+		n, ok := integer(args[2])
+		v := c.lookup(args[1])
+		switch {
+		case !ok:
+			c.fail(errInteger)
+		case n > math.MaxInt64/int64(unit) || n < math.MinInt64/int64(unit):
+			c.fail("ERR invalid expire time in '" + name + "' command")
+		case v == nil:
+			c.integer(0)
+		default:
+			v.expires = c.s.loop.Now().Add(time.Duration(n) * unit)
+			c.integer(1)
+		}
+	}
+}
+
+// ttl is TTL and PTTL.
+func ttl(name string) func(*client, [][]byte) {
+	return func(c *client, args [][]byte) {
+		v := c.lookup(args[1])
+		switch {
+		case v == nil:
+			c.integer(-2)
+		case v.expires.IsZero():
+			c.integer(-1)
+		default:
+			ms := v.expires.Sub(c.s.loop.Now()).Milliseconds()
+			if name == "ttl" {
+				ms = (ms + 500) / 1000
+			}
+			c.integer(ms)
+		}
+	}
+}
+
+func runPersist(c *client, args [][]byte) {
+	v := c.lookup(args[1])
+	if v == nil || v.expires.IsZero() {
+		c.integer(0)
+		return
+	}
+	v.expires = time.Time{}
+	c.integer(1)
+}
+
+func runDBSize(c *client, _ [][]byte) { c.integer(int64(c.s.Len(c.db))) }
+
+// flushWords reports whether what follows FLUSHDB and FLUSHALL is allowed;
+// ASYNC and SYNC are the same here.
+func flushWords(args [][]byte) bool {
+	if len(args) == 1 {
+		return true
+	}
+	word := strings.ToLower(string(args[1]))
+	return len(args) == 2 && (word == "async" || word == "sync")
+}
+
+func runFlushDB(c *client, args [][]byte) {
+	if !flushWords(args) {
+		c.fail(errSyntax)
+		return
+	}
+	c.s.dbs[c.db] = nil
+	c.ok()
+}
+
+func runFlushAll(c *client, args [][]byte) {
+	if !flushWords(args) {
+		c.fail(errSyntax)
+		return
+	}
+	c.s.dbs = [databases]database{}
+	c.ok()
+}

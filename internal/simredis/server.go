@@ -1,0 +1,116 @@
+// Package simredis is a model of a Redis server, for tests: a factory of
+// ioloop handlers that read commands and write replies as Redis 7.0 does. Host
+// runs it on a loop of the simulated network.
+//
+// It keeps its data over connections and, by Snapshot and Restart, over its own
+// death. What the network or a paused host still holds of a connection is
+// executed when the loop gets to it, unless CLIENT KILL came first.
+package simredis
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"ringmain/ioloop"
+)
+
+const (
+	databases = 16
+	version   = "7.0.15"
+)
+
+// Options are a server's settings.
+type Options struct {
+	// Password is required of clients by AUTH or HELLO; empty: none.
+	Password string
+	// Seed determines the run ids.
+	Seed uint64
+}
+
+// Server is one model server. It is used on its loop only, or while that does
+// not run.
+type Server struct {
+	// OnExecute, if set, is called before each command that is about to be
+	// executed. args is valid during the call only. It may kill the server: the
+	// command is then not executed.
+	OnExecute func(clientID int64, args [][]byte)
+	// AfterExecute, if set, is called when the command is executed and its reply
+	// not yet sent.
+	AfterExecute func(clientID int64, args [][]byte)
+
+	loop     ioloop.Loop
+	options  Options
+	rng      *rand.Rand
+	dbs      [databases]database
+	clients  []*client // by id
+	nextID   int64
+	runID    string
+	started  time.Time
+	executed map[string]int
+}
+
+// New makes an empty server on a loop. Accept makes its handlers.
+func New(loop ioloop.Loop, options Options) *Server {
+	s := &Server{loop: loop, options: options, rng: rand.New(rand.NewPCG(options.Seed, 6379)), executed: map[string]int{}}
+	s.Restart(Snapshot{})
+	return s
+}
+
+// Accept is the handler of a new connection.
+func (s *Server) Accept() ioloop.Handler { return &client{s: s, proto: 2} }
+
+// RunID is the id of the present incarnation, 40 hexadecimal digits.
+func (s *Server) RunID() string { return s.runID }
+
+// Executed is how often a command, in lower case, has been executed since the
+// server was made, over all its incarnations.
+func (s *Server) Executed(command string) int { return s.executed[command] }
+
+// Snapshot is the data of a server at some time. The zero one is empty.
+type Snapshot struct{ dbs [databases]database }
+
+// Snapshot copies the data.
+func (s *Server) Snapshot() Snapshot { return Snapshot{copyAll(s.dbs)} }
+
+// Restart begins a new incarnation with the data of a snapshot: a new run id,
+// client ids from 1, and all clients of the old one forgotten without a word.
+func (s *Server) Restart(from Snapshot) {
+	s.forgetClients()
+	s.dbs = copyAll(from.dbs)
+	s.nextID = 0
+	s.started = s.loop.Now()
+	s.runID = fmt.Sprintf("%016x%016x%08x", s.rng.Uint64(), s.rng.Uint64(), s.rng.Uint32())
+}
+
+// forgetClients has nothing more executed for the clients there are.
+func (s *Server) forgetClients() {
+	for _, c := range s.clients {
+		c.gone = true
+	}
+	s.clients = nil
+}
+
+// Get is the string at a key, for checkers. It reports false if there is none.
+func (s *Server) Get(db int, key string) (string, bool) {
+	v := s.dbs[db].lookup([]byte(key), s.loop.Now())
+	if v == nil || v.isList {
+		return "", false
+	}
+	return string(v.text), true
+}
+
+// Set puts a string at a key past the protocol, for tests.
+func (s *Server) Set(db int, key, text string) {
+	s.database(db).put([]byte(key), &value{text: []byte(text)})
+}
+
+// Len is how many keys a database holds that have not expired.
+func (s *Server) Len(db int) int { return s.dbs[db].len(s.loop.Now()) }
+
+func (s *Server) database(i int) database {
+	if s.dbs[i] == nil {
+		s.dbs[i] = database{}
+	}
+	return s.dbs[i]
+}
