@@ -25,6 +25,7 @@ const (
 // Loop is an ioloop.Loop on epoll. New makes it, Run drives it.
 type Loop struct {
 	epfd, wakefd int
+	noShortWait  bool // the kernel knows no waits in microseconds
 	now          time.Time
 	conns        []*conn // by file descriptor
 	open         int
@@ -281,6 +282,9 @@ func (l *Loop) release() {
 func (l *Loop) wait(ms int) (int, error) {
 	if ms == 0 {
 		return l.poll()
+	}
+	if n, err := l.waitShort(); n != 0 || err != nil {
+		return n, err
 	}
 	n, err := unix.EpollWait(l.epfd, l.events[:], ms)
 	if err == unix.EINTR {

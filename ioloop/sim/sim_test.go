@@ -18,7 +18,7 @@ func seeds(quick, torture int) int {
 }
 
 func TestDriverConforms(t *testing.T) {
-	for seed := range seeds(3, 100) {
+	for seed := range seeds(3, 30) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			looptest.Run(t, &harness{w: sim.New(uint64(seed))})
 		})
