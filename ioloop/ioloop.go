@@ -41,8 +41,8 @@ type Handler interface {
 	// again with that and whatever came meanwhile, once more input came or
 	// after Resume. Not called while paused.
 	Data(b []byte) (n int)
-	// Drained tells that the output, having been above its low-water mark at
-	// the end of an iteration, has fallen to or below it.
+	// Drained tells that the output, which Write had taken above LowWater, has
+	// fallen to or below it: in a later iteration, also when one flush took all.
 	Drained()
 	// HalfClosed tells, once, that the peer will send no more; it may still
 	// read. What was kept by the driver stays available through Resume. It is

@@ -1,9 +1,12 @@
 package simredis_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +87,15 @@ func (b *bench) expect(p *sim.Peer, want string) {
 	}
 }
 
+// expectEnd reads the end of the connection, in order or by a reset.
+func (b *bench) expectEnd(p *sim.Peer) {
+	b.Helper()
+	n, err := p.Read(make([]byte, 1))
+	if n > 0 || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		b.Fatalf("the connection lives on: read %d bytes, %v", n, err)
+	}
+}
+
 func TestRepliesAreRedisOwn(t *testing.T) {
 	for _, script := range [][2]string{
 		{"GET k", "$-1\r\n"},
@@ -122,10 +134,24 @@ func TestInlineCommandsAndProtocolErrors(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.expect(p, "+OK\r\n$1\r\nv\r\n-ERR Protocol error: invalid multibulk length\r\n")
-		if n, err := p.Read(make([]byte, 1)); n > 0 || err == nil {
-			b.Fatalf("the connection lives on: %d, %v", n, err)
-		}
+		b.expectEnd(p)
 	})
+}
+
+func TestNothingIsExecutedBehindQuitOrTheKillingOfOneself(t *testing.T) {
+	for last, reply := range map[string]string{"QUIT": "+OK\r\n", "CLIENT KILL ID 1 SKIPME no": ":1\r\n"} {
+		eachSeed(t, simredis.Options{}, func(b *bench) {
+			b.h.OnExecute = func(_ int64, args [][]byte) {
+				if string(args[0]) == "SET" {
+					b.Fatal("SET is executed")
+				}
+			}
+			p := b.dial()
+			b.send(p, "PING", last, "SET k v")
+			b.expect(p, "+PONG\r\n"+reply)
+			b.expectEnd(p)
+		})
+	}
 }
 
 func TestPasswordIsAskedFor(t *testing.T) {
@@ -223,9 +249,7 @@ func TestKillByAddressAndListAgree(t *testing.T) {
 		b.send(killer, "CLIENT KILL LADDR "+address, "CLIENT KILL LADDR "+address+" SKIPME no")
 		b.expect(killer, ":1\r\n:1\r\n")
 		for _, p := range []*sim.Peer{victim, killer} {
-			if n, err := p.Read(make([]byte, 1)); n > 0 || err == nil {
-				b.Fatalf("a killed client reads %d, %v", n, err)
-			}
+			b.expectEnd(p)
 		}
 	})
 }
