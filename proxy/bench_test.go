@@ -2,81 +2,16 @@ package proxy
 
 import (
 	"bytes"
-	"io"
-	"log/slog"
 	"testing"
-	"time"
 
-	"ringmain/backend"
-	"ringmain/ioloop"
-	"ringmain/proxy/local"
 	"ringmain/resp"
-	"ringmain/router"
 )
-
-// stillLoop is a loop on which nothing happens but what the benchmark does.
-type stillLoop struct{ dialled []ioloop.Handler }
-
-func (l *stillLoop) Now() time.Time                           { return time.Time{} }
-func (l *stillLoop) After(time.Duration, func()) ioloop.Timer { return stillTimer{} }
-func (l *stillLoop) AtEnd(func())                             {}
-func (l *stillLoop) Post(func()) bool                         { return true }
-func (l *stillLoop) Memory() int                              { return 0 }
-func (l *stillLoop) Dial(_ string, _ time.Duration, h ioloop.Handler) {
-	l.dialled = append(l.dialled, h)
-}
-
-type stillTimer struct{}
-
-func (stillTimer) Stop() bool { return true }
-
-// stillConn counts what is written.
-type stillConn struct{ wrote int }
-
-func (c *stillConn) Write(b []byte)     { c.wrote += len(b) }
-func (c *stillConn) Buffered() int      { return 0 }
-func (c *stillConn) Kept() int          { return 0 }
-func (c *stillConn) Pause()             {}
-func (c *stillConn) Resume()            {}
-func (c *stillConn) CloseAfterFlush()   {}
-func (c *stillConn) Abort()             {}
-func (c *stillConn) RemoteAddr() string { return "client" }
-func (c *stillConn) LocalAddr() string  { return "here" }
-
-// benchCore is a core over n servers whose handshakes are done.
-func benchCore(b *testing.B, n int) (*Core, *stillLoop) {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	pool := router.Pool{Name: "main"}
-	cfg := &Config{
-		Limits: Limits{ClientOutput: 128 << 20, Request: resp.Limits{
-			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
-		Local: &local.Answers{}, Memory: NewMemory(1<<30, 1), Log: log,
-	}
-	for i := range n {
-		name := string(rune('a' + i))
-		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
-		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Connect: time.Second,
-			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Log: log,
-			Rand: func() float64 { return 0 }})
-	}
-	var err error
-	if cfg.Snapshot, err = router.New(1, []router.Pool{pool}); err != nil {
-		b.Fatal(err)
-	}
-	loop := &stillLoop{}
-	core := NewCore(loop, cfg)
-	for _, server := range loop.dialled {
-		server.Opened(&stillConn{}, nil)
-		server.Data([]byte("+OK\r\n:7\r\n$8\r\nrun_id:x\r\n"))
-	}
-	return core, loop
-}
 
 // BenchmarkSession is a GET's way through parser, session, server connection and
 // back, without any socket: batches of 16 from one client.
 func BenchmarkSession(b *testing.B) {
 	const batch = 16
-	core, loop := benchCore(b, 1)
+	core, loop := stillCore(b, 1)
 	client := &stillConn{}
 	s := core.NewSession(1)
 	s.Opened(client, nil)
@@ -94,7 +29,7 @@ func BenchmarkSession(b *testing.B) {
 
 // BenchmarkSplit is an MGET of ten keys over three servers.
 func BenchmarkSplit(b *testing.B) {
-	core, loop := benchCore(b, 3)
+	core, loop := stillCore(b, 3)
 	client := &stillConn{}
 	s := core.NewSession(1)
 	s.Opened(client, nil)

@@ -1,0 +1,136 @@
+package local
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidwall/redcon"
+
+	"ringmain/command"
+)
+
+func TestEveryLocalCommandHasAnAnswer(t *testing.T) {
+	for cmd := range command.All() {
+		check(t, cmd)
+		for sub := range cmd.Subcommands() {
+			check(t, sub)
+		}
+	}
+}
+
+func check(t *testing.T, cmd *command.Command) {
+	t.Helper()
+	if local := cmd.Policy == command.Local; local != Known(cmd) {
+		t.Errorf("%s: policy is local %v, has an answer %v", cmd.Name, local, Known(cmd))
+	}
+}
+
+// ask gives the reply to a request of words.
+func ask(t *testing.T, client *Client, words string) string {
+	t.Helper()
+	a := &Answers{
+		Version: "0", RedisVersion: func() string { return "7.2.4" }, Incarnation: strings.Repeat("ab", 20),
+		Started: time.Unix(0, 0), Port: 6380, Clients: func() int { return 3 }, Memory: func() int { return 5 },
+		Now: func() time.Time { return time.Unix(90_000, 0) },
+	}
+	var args [][]byte
+	for _, w := range strings.Fields(words) {
+		args = append(args, []byte(w))
+	}
+	call := Call{Command: command.Lookup(args), Args: args, Client: client}
+	if call.Command == nil || !call.Command.ArityOK(len(args)) {
+		t.Fatalf("%q is no request", words)
+	}
+	a.Answer(&call)
+	return string(call.Out)
+}
+
+func TestHelloChangesTheProtocolOnlyWhenAllIsRight(t *testing.T) {
+	client := &Client{ID: 9, Protocol: 2}
+	for _, test := range []struct{ words, begins string }{
+		{"HELLO 4", "-NOPROTO "},
+		{"HELLO x", "-ERR Protocol version is not an integer"},
+		{"HELLO 3 SETNAME", "-ERR Syntax error in HELLO option 'SETNAME'"},
+		{"HELLO 3 AUTH joe pw", "-WRONGPASS "},
+		{"HELLO 3 SETNAME a\x01b", "-ERR Client names cannot contain"},
+		{"HELLO", "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:9\r\n"},
+	} {
+		if got := ask(t, client, test.words); !strings.HasPrefix(got, test.begins) || client.Protocol != 2 || client.Name != "" {
+			t.Errorf("%s: %q, then protocol %d, name %q", test.words, got, client.Protocol, client.Name)
+		}
+	}
+	got := ask(t, client, "HELLO 3 AUTH default pw SETNAME me")
+	if !strings.HasPrefix(got, "%7\r\n") || client.Protocol != 3 || client.Name != "me" {
+		t.Errorf("%q, then %+v", got, client)
+	}
+	if got := ask(t, client, "RESET"); got != "+RESET\r\n" || client.Protocol != 2 || client.Name != "" {
+		t.Errorf("%q, then %+v", got, client)
+	}
+}
+
+func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
+	client := &Client{Protocol: 2}
+	all := ask(t, client, "INFO")
+	for _, want := range []string{"# Server\r\nredis_version:7.2.4\r\n", "uptime_in_days:1\r\n",
+		"\r\n\r\n# Clients\r\nconnected_clients:3\r\n", "\r\n\r\n# Replication\r\nrole:master\r\n"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("INFO lacks %q: %q", want, all)
+		}
+	}
+	one := ask(t, client, "INFO clients")
+	if text := payload(t, one); text != "# Clients\r\nconnected_clients:3\r\n" {
+		t.Errorf("INFO clients is %q", text)
+	}
+	if text := payload(t, ask(t, client, "INFO nothing")); text != "" {
+		t.Errorf("an unknown section is %q", text)
+	}
+}
+
+func payload(t *testing.T, reply string) string {
+	t.Helper()
+	n, r := redcon.ReadNextRESP([]byte(reply))
+	if n != len(reply) {
+		t.Fatalf("%q is not one reply", reply)
+	}
+	return string(r.Data)
+}
+
+func TestConfigGetMatchesPatterns(t *testing.T) {
+	client := &Client{Protocol: 2}
+	for words, want := range map[string]string{
+		"CONFIG GET save":            "*2\r\n$4\r\nsave\r\n$0\r\n\r\n",
+		"CONFIG GET APPEND*":         "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n",
+		"CONFIG GET nothing":         "*0\r\n",
+		"CONFIG GET save appendonly": "*4\r\n$10\r\nappendonly\r\n$2\r\nno\r\n$4\r\nsave\r\n$0\r\n\r\n",
+	} {
+		if got := ask(t, client, words); got != want {
+			t.Errorf("%s: %q, want %q", words, got, want)
+		}
+	}
+}
+
+func TestCommandInfoOfAnUnknownNameIsNull(t *testing.T) {
+	if got := ask(t, &Client{Protocol: 2}, "COMMAND INFO nosuch"); got != "*1\r\n*-1\r\n" {
+		t.Errorf("%q", got)
+	}
+	if got := ask(t, &Client{Protocol: 3}, "COMMAND DOCS"); got != "%0\r\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSetInfoTakesTheLibraryOnly(t *testing.T) {
+	client := &Client{Protocol: 2}
+	for words, want := range map[string]string{
+		"CLIENT SETINFO LIB-NAME x": "+OK\r\n",
+		"CLIENT SETINFO lib-ver 1":  "+OK\r\n",
+		"CLIENT SETINFO other 1":    "-ERR Unrecognized option 'other'\r\n",
+	} {
+		if got := ask(t, client, words); got != want {
+			t.Errorf("%s: %q", words, got)
+		}
+	}
+	if client.LibName != "x" || client.LibVer != "1" {
+		t.Errorf("%+v", client)
+	}
+}

@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"ringmain/backend"
+	"ringmain/ioloop"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// stillLoop is a loop on which nothing happens but what a test does.
+type stillLoop struct {
+	dialled []ioloop.Handler
+	now     time.Time
+	sweep   func() // the latest timer's function
+	memory  int
+}
+
+func (l *stillLoop) Now() time.Time { return l.now }
+func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
+	l.sweep = f
+	return stillTimer{}
+}
+func (l *stillLoop) AtEnd(func())     {}
+func (l *stillLoop) Post(func()) bool { return true }
+func (l *stillLoop) Memory() int      { return l.memory }
+func (l *stillLoop) Dial(_ string, _ time.Duration, h ioloop.Handler) {
+	l.dialled = append(l.dialled, h)
+}
+
+type stillTimer struct{}
+
+func (stillTimer) Stop() bool { return true }
+
+// stillConn takes what is written. Its output stays until a test takes it.
+type stillConn struct {
+	wrote, buffered                  int
+	keep                             bool // the text, and the count of what is not taken
+	text                             string
+	paused, resumed, closed, aborted bool
+}
+
+func (c *stillConn) Write(b []byte) {
+	c.wrote += len(b)
+	if c.keep {
+		c.text += string(b)
+		c.buffered += len(b)
+	}
+}
+func (c *stillConn) Buffered() int      { return c.buffered }
+func (c *stillConn) Kept() int          { return 0 }
+func (c *stillConn) Pause()             { c.paused, c.resumed = true, false }
+func (c *stillConn) Resume()            { c.paused, c.resumed = false, true }
+func (c *stillConn) CloseAfterFlush()   { c.closed = true }
+func (c *stillConn) Abort()             { c.aborted = true }
+func (c *stillConn) RemoteAddr() string { return "client" }
+func (c *stillConn) LocalAddr() string  { return "here" }
+
+// take empties the output and returns its text.
+func (c *stillConn) take() string {
+	text := c.text
+	c.text, c.buffered = "", 0
+	return text
+}
+
+// stillCore is a core over n servers whose handshakes are done.
+func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	pool := router.Pool{Name: "main"}
+	cfg := &Config{
+		Limits: Limits{ClientOutput: 128 << 20, ClientStall: 30 * time.Second, Request: resp.Limits{
+			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
+		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }}, Memory: NewMemory(1<<30, 1), Log: log,
+	}
+	for i := range n {
+		name := string(rune('a' + i))
+		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
+		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Connect: time.Second,
+			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Log: log,
+			Rand: func() float64 { return 0 }})
+	}
+	var err error
+	if cfg.Snapshot, err = router.New(1, []router.Pool{pool}); err != nil {
+		b.Fatal(err)
+	}
+	loop := &stillLoop{now: time.Unix(1000, 0)}
+	core := NewCore(loop, cfg)
+	for _, server := range loop.dialled {
+		server.Opened(&stillConn{}, nil)
+		server.Data([]byte("+OK\r\n:7\r\n$8\r\nrun_id:x\r\n"))
+	}
+	return core, loop
+}
