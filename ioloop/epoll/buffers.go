@@ -5,59 +5,54 @@ package epoll
 // Buffer sizes are not powers of two on purpose: buffers at a stride of a power
 // of two share their first cache lines' sets.
 const (
-	smallChunk = 2304  // what a client's replies of one iteration usually need
-	largeChunk = 18432 // for more than that
+	smallChunk = 2304   // what a client's replies of one iteration usually need
+	largeChunk = 18432  // for more than that
+	hugeChunk  = 147456 // for requests longer than readSize
 	readSize   = 64 << 10
-	// freeSmall and freeLarge bound the free lists: 2.3 MiB and 4.5 MiB a loop.
-	freeSmall = 1024
-	freeLarge = 256
 )
+
+// classes are the sizes of buffers that are used again, and how many of each a
+// loop keeps free: 2.3, 4.5 and 4.5 MiB.
+var classes = [...]struct{ size, keep int }{{smallChunk, 1024}, {largeChunk, 256}, {hugeChunk, 32}}
 
 // buffers is a loop's supply of buffers, and the count of those lent out.
 type buffers struct {
-	small, large [][]byte
-	lent         int // bytes held by connections
+	free [len(classes)][][]byte
+	lent int // bytes held by connections
 }
 
 // get returns an empty buffer with room for at least n bytes.
 func (p *buffers) get(n int) []byte {
-	var b []byte
-	switch {
-	case n <= smallChunk:
-		b = take(&p.small, smallChunk)
-	case n <= largeChunk:
-		b = take(&p.large, largeChunk)
-	default:
-		b = make([]byte, 0, n)
-	}
+	b := p.take(n)
 	p.lent += cap(b)
 	return b
+}
+
+func (p *buffers) take(n int) []byte {
+	for i, class := range classes {
+		if n > class.size {
+			continue
+		}
+		list := p.free[i]
+		if len(list) == 0 {
+			return make([]byte, 0, class.size)
+		}
+		b := list[len(list)-1]
+		p.free[i] = list[:len(list)-1]
+		return b
+	}
+	return make([]byte, 0, n)
 }
 
 // put takes a buffer of get back.
 func (p *buffers) put(b []byte) {
 	p.lent -= cap(b)
-	switch cap(b) {
-	case smallChunk:
-		if len(p.small) < freeSmall {
-			p.small = append(p.small, b[:0])
-		}
-	case largeChunk:
-		if len(p.large) < freeLarge {
-			p.large = append(p.large, b[:0])
+	for i, class := range classes {
+		if cap(b) == class.size && len(p.free[i]) < class.keep {
+			p.free[i] = append(p.free[i], b[:0])
+			return
 		}
 	}
-}
-
-func take(list *[][]byte, size int) []byte {
-	n := len(*list)
-	if n == 0 {
-		return make([]byte, 0, size)
-	}
-	b := (*list)[n-1]
-	(*list)[n-1] = nil
-	*list = (*list)[:n-1]
-	return b
 }
 
 // output is a queue of bytes in chunks.
