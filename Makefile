@@ -1,0 +1,39 @@
+# Everything needs Go; `make deps` installs the rest on Debian and its relatives.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 10m
+TESTTIMEOUT ?= 20m
+
+.DEFAULT_GOAL := build
+.PHONY: build deps test lint torture fuzz bench bench-quick bench-ab
+
+build: ## the static binary ./ringmain
+	CGO_ENABLED=0 $(GO) build -trimpath -o ringmain .
+
+deps: ## what the tests need from the system: redis, twemproxy, gcc, …
+	@scripts/deps.sh
+
+test: deps ## all tests under the race detector (`make lint` vets)
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout $(TESTTIMEOUT) ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@scripts/gofmt.sh
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+torture: deps ## the tests with their large budgets, then fuzzing: FUZZTIME=10m for each target
+	RINGMAIN_TORTURE=1 CGO_ENABLED=1 $(GO) test -race -vet=off -count=1 -timeout 3h ./...
+	@$(MAKE) fuzz
+
+fuzz: ## fuzzes every target for FUZZTIME
+	@GO="$(GO)" scripts/fuzz.sh $(FUZZTIME)
+
+bench: deps ## side by side with twemproxy, under half an hour, into bench/results
+	$(GO) run ./bench $(BENCHFLAGS)
+
+bench-quick: deps ## the same, under two minutes
+	$(GO) run ./bench -quick $(BENCHFLAGS)
+
+bench-ab: deps ## this tree against an older one: make bench-ab BASE=<revision>
+	@GO="$(GO)" scripts/bench-ab.sh "$(BASE)" $(BENCHFLAGS)

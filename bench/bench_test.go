@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheMedianLeavesOutWhatWasNotMeasured(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		in   []float64
+		want float64
+	}{
+		{[]float64{3, 1, 2}, 2}, {[]float64{4, 1, 3, 2}, 2.5}, {[]float64{nan, 5, nan}, 5},
+	} {
+		if got := median(c.in); got != c.want {
+			t.Errorf("median of %v is %v, want %v", c.in, got, c.want)
+		}
+	}
+	if got := median([]float64{nan}); !math.IsNaN(got) {
+		t.Errorf("median of nothing is %v", got)
+	}
+}
+
+func TestStudentsQuantilesAreThoseOfTheTables(t *testing.T) {
+	for degrees, want := range map[int]float64{8: 2.306, 10: 2.228, 20: 2.086, 100: 1.984} {
+		if got := studentT(degrees); math.Abs(got-want) > 0.004 {
+			t.Errorf("%d degrees of freedom: %.4f, want %.3f", degrees, got, want)
+		}
+	}
+}
+
+func TestADifferenceCountsOnlyIfItsIntervalLiesBeyondFivePercent(t *testing.T) {
+	before := []float64{100, 110, 90, 105, 95, 100, 102, 98, 101}
+	scaled := func(by, noise float64) []float64 {
+		after := make([]float64, len(before))
+		for i, v := range before {
+			after[i] = v * by * (1 + noise*float64(i%3-1))
+		}
+		return after
+	}
+	for _, c := range []struct {
+		by, noise  float64
+		throughput string
+		cost       string
+	}{
+		{1.00, 0.01, "same", "same"},
+		{1.10, 0.01, "better", "worse"},
+		{0.90, 0.01, "worse", "better"},
+		{1.06, 0.02, "not shown", "not shown"},
+		{1.10, 0.30, "not shown", "not shown"},
+	} {
+		r := pairedRatio(before, scaled(c.by, c.noise))
+		if !(r.low < r.mid && r.mid < r.high) || math.Abs(r.mid-c.by) > 0.05*c.by {
+			t.Errorf("a factor of %v shows as %+v", c.by, r)
+		}
+		if got := r.verdict(true); got != c.throughput {
+			t.Errorf("throughput times %v (±%v): %s, want %s", c.by, c.noise, got, c.throughput)
+		}
+		if got := r.verdict(false); got != c.cost {
+			t.Errorf("cost times %v (±%v): %s, want %s", c.by, c.noise, got, c.cost)
+		}
+	}
+}
+
+func TestTheOutputOfRedisBenchmarkIsReadByItsColumnNames(t *testing.T) {
+	s, err := parseCSV(`"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+"MGET key:__rand_int__ key:__rand_int__","112359.55","7.041","4.648","6.423","10.239","18.719","19.423"
+`)
+	if err != nil || s.rps != 112359.55 || s.p50 != 6.423 || s.p99 != 18.719 {
+		t.Errorf("read %+v, %v", s, err)
+	}
+	for _, bad := range []string{"", "\"test\",\"rps\"\n", "\"test\",\"rps\"\n\"GET\",\"7\"\n", "\"rps\",\"p50_latency_ms\",\"p99_latency_ms\"\n1,x,2\n"} {
+		if s, err := parseCSV(bad); err == nil {
+			t.Errorf("%q was read as %+v", bad, s)
+		}
+	}
+}
+
+func TestTheCasesKeepTheirLimits(t *testing.T) {
+	for _, c := range fullCases() {
+		if c.size == 64<<10 && (c.pipeline != 1 || c.clients > 50) {
+			t.Errorf("%v: 64 KiB only without pipeline and with few clients", c)
+		}
+		if c.clients == 5000 && c.size != 64 {
+			t.Errorf("%v: 5,000 clients only with small values", c)
+		}
+	}
+}
+
+func TestBadFlagsAreRefused(t *testing.T) {
+	for _, args := range []string{"-ab one", "stray", "-pairs 3", "-rounds -1", "-idle 100000", "-slice 1ns", "-nonsense"} {
+		if _, err := parse(strings.Fields(args)); err == nil {
+			t.Errorf("%s was accepted", args)
+		}
+	}
+}
+
+// TestASmallComparisonOfRealTargets runs the whole program, without Ringmain.
+func TestASmallComparisonOfRealTargets(t *testing.T) {
+	out := t.TempDir()
+	err := run(t.Context(), strings.Fields("-quick -rounds 1 -slice 100ms -idle 50 -targets twemproxy,direct -out "+out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(out, "quick.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| GET | 16 | 50 | 64 B | twemproxy |", "| SET | 1 | 50 | 64 B | direct |", "| twemproxy | 50 |"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestARunThatIsInterruptedEndsWithTheReason(t *testing.T) {
+	reason := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(500*time.Millisecond, func() { cancel(reason) })
+	defer timer.Stop()
+	err := run(ctx, strings.Fields("-rounds 1000 -slice 10s -idle 0 -targets direct -out "+t.TempDir()))
+	if !errors.Is(err, reason) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestTheChartIsWellFormedAndShowsWhatIsBeyondItsScale(t *testing.T) {
+	c := &comparison{}
+	for i, factor := range []float64{0.01, 1, 100} {
+		s := sample{rps: 1000 * factor, p50: 1, p99: 1, cpu: 1 / factor, rss: 1}
+		c.results = append(c.results, caseResult{fullCases()[i],
+			map[string]series{ringmain: {s}, twemproxy: {{1000, 1, 1, 1, 1}}}})
+	}
+	chart := c.chart()
+	d := xml.NewDecoder(strings.NewReader(chart))
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{">0.01<", ">100.00<"} {
+		if !strings.Contains(chart, want) {
+			t.Errorf("the chart lacks %s", want)
+		}
+	}
+}
