@@ -57,7 +57,11 @@ func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool
 		to.Failed(seq, c.failing)
 		return
 	}
-	e := entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}
+	c.send(entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}, request)
+}
+
+// send queues a request, also behind others whose deadline was missed.
+func (c *Conn) send(e entry, request []byte) {
 	e.deadline = c.node.loop.Now().Add(c.timeout(&e))
 	switch c.state {
 	case ready:
@@ -65,7 +69,7 @@ func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool
 		c.written += uint64(len(request))
 		e.end = c.written
 	case closing, stopped:
-		to.Failed(seq, c.node.down("closed the connection"))
+		e.to.Failed(e.seq, c.node.down("closed the connection"))
 		return
 	default:
 		c.pending = append(c.pending, request...)

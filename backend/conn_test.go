@@ -386,3 +386,23 @@ func TestAServerThatAsksForALoginFailsTheHandshake(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestASisterThatIsLateItselfPaysToo(t *testing.T) {
+	s := newScript(t)
+	c2, c3 := s.node.Conn(2, 0), s.node.Conn(3, 0)
+	w2 := s.ready(7, "r1")
+	w3 := s.accept()
+	w3.says("%0\r\n")
+	w3.handshake(8, "r1")
+	s.read(c3, 1)
+	s.pass(900 * time.Millisecond)
+	w3.says("$5\r\n") // so that it is not given up
+	s.read(c3, 2)
+	s.write(c2, 3)
+	s.pass(time.Second) // misses the deadline of 2
+	w3.sent = ""
+	w2.settle()
+	if !strings.Contains(w3.sent, "KILL") {
+		t.Errorf("sent %q", w3.sent)
+	}
+}

@@ -16,7 +16,7 @@ func (n *Node) owe(d debt, lost *Conn) {
 	n.debts = append(n.debts, d)
 	for _, c := range n.conns {
 		if c != lost && c.state == ready && c.hello.runID == d.runID {
-			c.Send(&payment{n, d}, 0, kill(d), false, false)
+			c.send(entry{to: &payment{n, d}}, kill(d))
 			return
 		}
 	}

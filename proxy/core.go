@@ -51,7 +51,7 @@ type Core struct {
 	keys    [][]byte
 	split   router.Split
 	slots   slotPool
-	held    heldPool
+	spools  spoolPool
 	merges  mergePool
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer

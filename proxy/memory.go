@@ -48,7 +48,7 @@ func (c *Core) grown(n int) {
 // if all loops together hold too much and this one more than its part.
 func (c *Core) publishMemory() {
 	c.fresh = 0
-	own := int64(c.loop.Memory() + c.held.bytes)
+	own := int64(c.loop.Memory() + c.spools.bytes)
 	c.share.held.Store(own)
 	m := c.Memory
 	if own <= m.limit/int64(m.loops) || int64(m.Held()) <= m.limit {

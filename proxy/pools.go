@@ -9,9 +9,9 @@ type slotPool struct {
 }
 
 const (
-	minRing = 16
+	minRing = 4
 	// keptSlots bounds the slots kept free, for each length of ring.
-	keptSlots = 4096
+	keptSlots = 16 << 10
 )
 
 func (p *slotPool) get(n int) []slot {
@@ -52,44 +52,6 @@ func (p *slotPool) keep(ring []slot) {
 	}
 }
 
-// heldPool keeps small buffers for replies that wait for their turn.
-type heldPool struct {
-	free  [][]byte
-	bytes int // capacity of what is lent out
-}
-
-const (
-	heldSize = 240 // not a power of two: see ioloop's drivers
-	keptHeld = 4096
-)
-
-func (p *heldPool) append(dst, b []byte) []byte {
-	if dst == nil && len(b) <= heldSize {
-		dst = p.get()
-	}
-	before := cap(dst)
-	dst = append(dst, b...)
-	p.bytes += cap(dst) - before
-	return dst
-}
-
-func (p *heldPool) get() []byte {
-	p.bytes += heldSize
-	if n := len(p.free); n > 0 {
-		b := p.free[n-1]
-		p.free = p.free[:n-1]
-		return b
-	}
-	return make([]byte, 0, heldSize)
-}
-
-func (p *heldPool) put(b []byte) {
-	p.bytes -= cap(b)
-	if cap(b) == heldSize && len(p.free) < keptHeld {
-		p.free = append(p.free, b[:0])
-	}
-}
-
 // mergePool keeps merges.
 type mergePool struct{ free []*merge }
 
@@ -102,7 +64,9 @@ const (
 func (p *mergePool) get() *merge {
 	n := len(p.free)
 	if n == 0 {
-		return &merge{}
+		m := &merge{}
+		m.emitter = m.emit
+		return m
 	}
 	m := p.free[n-1]
 	p.free = p.free[:n-1]
@@ -115,6 +79,6 @@ func (p *mergePool) put(m *merge) {
 	}
 	clear(m.parts)
 	clear(m.held)
-	*m = merge{parts: m.parts[:0], held: m.held[:0], order: m.order[:0]}
+	*m = merge{parts: m.parts[:0], held: m.held[:0], order: m.order[:0], emitter: m.emitter}
 	p.free = append(p.free, m)
 }

@@ -6,9 +6,9 @@ import (
 
 // slot is the place of one reply in a session's order.
 type slot struct {
-	held    []byte // what has come and waits for its turn
-	size    int    // bytes that have come
-	request int    // bytes of the request, while the reply is awaited
+	held    spool // what has come and waits for its turn
+	size    int   // bytes that have come
+	request int   // bytes of the request, while the reply is awaited
 	done    bool
 }
 
@@ -47,7 +47,7 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 	if seq == s.replies.head {
 		s.write(b)
 	} else {
-		sl.held = s.core.held.append(sl.held, b)
+		s.core.spools.add(&sl.held, b)
 		s.held += len(b)
 	}
 	if last {
@@ -66,8 +66,7 @@ func (s *Session) Failed(seq uint64, f *backend.Failure) {
 		s.cut("a server was lost in the middle of a reply")
 		return
 	}
-	s.held -= len(sl.held)
-	sl.held = sl.held[:0]
+	s.release(sl)
 	sl.size = 0
 	s.Reply(seq, f.AppendReply(nil), true)
 }
@@ -91,13 +90,12 @@ func (s *Session) advance() {
 	q := &s.replies
 	for !q.empty() {
 		sl := q.at(q.head)
-		if len(sl.held) > 0 {
-			s.held -= len(sl.held)
-			s.write(sl.held)
-		}
-		if sl.held != nil {
-			s.core.held.put(sl.held)
-			sl.held = nil
+		if sl.held.first != nil {
+			s.write(sl.held.first)
+			for _, b := range sl.held.more {
+				s.write(b)
+			}
+			s.release(sl)
 		}
 		if !sl.done {
 			return
@@ -108,16 +106,19 @@ func (s *Session) advance() {
 	s.core.slots.put(q)
 }
 
+// release lets go of what a slot holds.
+func (s *Session) release(sl *slot) {
+	s.held -= sl.held.size
+	s.core.spools.release(&sl.held)
+}
+
 // releaseReplies lets go of what a session that is gone still held.
 func (s *Session) releaseReplies() {
 	q := &s.replies
 	for seq := q.head; seq != q.tail; seq++ {
-		if sl := q.at(seq); sl.held != nil {
-			s.core.held.put(sl.held)
-		}
+		s.release(q.at(seq))
 	}
 	clear(q.ring)
 	q.head = q.tail
 	s.core.slots.put(q)
-	s.held = 0
 }

@@ -299,7 +299,7 @@ func TestASessionThatIsGoneHoldsNothing(t *testing.T) {
 	sc.s.Closed(io.EOF)
 	sc.server("$1\r\n1\r\n$1\r\n2\r\n")
 	sc.gets("")
-	if sc.core.held.bytes != 0 || sc.s.replies.ring != nil {
-		t.Errorf("%d bytes held, ring %v", sc.core.held.bytes, sc.s.replies.ring)
+	if sc.core.spools.bytes != 0 || sc.s.replies.ring != nil {
+		t.Errorf("%d bytes held, ring %v", sc.core.spools.bytes, sc.s.replies.ring)
 	}
 }

@@ -17,9 +17,11 @@ type merge struct {
 	seq   uint64 // of the whole command's reply
 	cmd   *command.Command
 	parts []fanout.Part
-	held  [][]byte // the parts' replies, while they are merged
-	order []int32  // part of each key, for MultiGet
-	left  int      // parts that are not whole
+	held  []spool // the parts' replies
+	order []int32 // part of each key, for MultiGet
+	left  int     // parts that are not whole
+	// emitter is emit, made once.
+	emitter func([]byte)
 }
 
 // split sends each server its part of a command of many keys.
@@ -74,7 +76,9 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 		}
 	}
 	for g := range groups {
-		m.parts = append(m.parts, fanout.Part{Node: c.Snapshot.Servers[c.split.Place(g).Server].Name})
+		m.parts = append(m.parts, fanout.Part{Node: c.Snapshot.Servers[c.split.Place(g).Server].Name,
+			Keys: len(c.split.KeysOf(g))})
+		m.held = append(m.held, spool{})
 	}
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
@@ -87,11 +91,11 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 func (m *merge) Reply(part uint64, b []byte, last bool) {
 	s := m.s
 	if s.gone {
-		return
+		m.release()
+	} else {
+		s.core.spools.add(&m.held[part], b)
+		s.held += len(b)
 	}
-	p := &m.parts[part]
-	p.Reply = s.core.held.append(p.Reply, b)
-	s.held += len(b)
 	if last {
 		m.partDone()
 	}
@@ -100,9 +104,6 @@ func (m *merge) Reply(part uint64, b []byte, last bool) {
 
 // Failed implements backend.Receiver.
 func (m *merge) Failed(part uint64, f *backend.Failure) {
-	if m.s.gone {
-		return
-	}
 	p := &m.parts[part]
 	p.Failure, p.Uncertain = f.Text, f.Uncertain
 	m.partDone()
@@ -113,23 +114,28 @@ func (m *merge) partDone() {
 	if m.left--; m.left > 0 {
 		return
 	}
-	s := m.s
-	c := s.core
-	for i := range m.parts {
-		m.held = append(m.held, m.parts[i].Reply)
-	}
-	out := fanout.Merge(s.scratch(), kindOf(m.cmd), m.cmd.MayWrite(), m.order, m.parts)
-	for _, b := range m.held {
-		s.held -= len(b)
-		if b != nil {
-			c.held.put(b)
+	s, seq := m.s, m.seq
+	if !s.gone {
+		for i := range m.parts {
+			m.parts[i].Reply = m.held[i].pieces(m.parts[i].Reply)
 		}
+		fanout.Merge(m.emitter, kindOf(m.cmd), m.cmd.MayWrite(), m.order, m.parts)
 	}
-	c.keepScratch(out)
-	seq := m.seq
-	c.merges.put(m)
-	s.Reply(seq, out, true)
+	m.release()
+	s.core.merges.put(m)
+	s.Reply(seq, nil, true)
 }
+
+// release lets go of the parts' replies.
+func (m *merge) release() {
+	for i := range m.held {
+		m.s.held -= m.held[i].size
+		m.s.core.spools.release(&m.held[i])
+	}
+}
+
+// emit gives out a piece of the merged reply.
+func (m *merge) emit(b []byte) { m.s.Reply(m.seq, b, false) }
 
 func kindOf(cmd *command.Command) fanout.Kind {
 	switch cmd.Policy {

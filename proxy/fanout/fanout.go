@@ -4,6 +4,7 @@
 package fanout
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/tidwall/redcon"
@@ -25,8 +26,11 @@ const (
 type Part struct {
 	// Node names the server.
 	Node string
-	// Reply is what it has answered; unused if Failure is set.
-	Reply []byte
+	// Keys is how many of the command's keys it has.
+	Keys int
+	// Reply is what it has answered, whole, in pieces; unused if Failure is set.
+	// Its first piece holds at least the first line.
+	Reply [][]byte
 	// Failure is the text of the error that took the reply's place: without '-'
 	// and CRLF. Empty: there is a reply.
 	Failure string
@@ -48,74 +52,86 @@ func AppendRequest(dst, name []byte, args [][]byte, step int, keys []int32) []by
 	return dst
 }
 
-// Merge appends the reply to the whole command. parts are in the order of their
-// first keys; order has the part of each key, for Values. A failed part makes the
-// whole reply one error, that of the first failing key, so that a reply never
-// holds an error inside; if part of a write was or may have been executed then,
-// the error is UNCERTAIN and names the servers.
-func Merge(dst []byte, kind Kind, writes bool, order []int32, parts []Part) []byte {
+// Merge hands the reply to the whole command to emit, in pieces that are valid
+// during the call. parts are in the order of their first keys; order has the part
+// of each key, for Values. A failed part makes the whole reply one error, that of
+// the first failing key, so that a reply never holds an error inside; if part of
+// a write was or may have been executed then, the error is UNCERTAIN and names
+// the servers.
+func Merge(emit func([]byte), kind Kind, writes bool, order []int32, parts []Part) {
 	if first := firstFailure(parts, kind); first >= 0 {
-		return appendFailure(dst, writes, parts, first, kind)
+		emit(redcon.AppendError(nil, failureOf(writes, parts, first, kind)))
+		return
 	}
+	var line [32]byte
 	switch kind {
 	case Sum:
-		return redcon.AppendInt(dst, total(parts))
+		emit(redcon.AppendInt(line[:0], total(parts)))
 	case Values:
-		return appendInOrder(dst, order, parts)
+		emit(redcon.AppendArray(line[:0], len(order)))
+		emitInOrder(emit, order, parts)
 	default:
-		return redcon.AppendOK(dst)
+		emit(redcon.AppendOK(line[:0]))
 	}
 }
 
 // firstFailure is the first part without a usable reply, -1 if there is none.
 func firstFailure(parts []Part, kind Kind) int {
 	for i := range parts {
-		if p := &parts[i]; p.Failure != "" || !usable(p.Reply, kind) {
+		if p := &parts[i]; p.Failure != "" || !p.usable(kind) {
 			return i
 		}
 	}
 	return -1
 }
 
-func usable(reply []byte, kind Kind) bool {
+// head is the beginning of the reply, at least its first line.
+func (p *Part) head() []byte {
+	if len(p.Reply) == 0 {
+		return nil
+	}
+	return p.Reply[0]
+}
+
+// usable reports whether the reply is of the type that is to be merged.
+func (p *Part) usable(kind Kind) bool {
 	switch kind {
 	case Sum:
-		_, ok := resp.Integer(reply)
+		_, ok := resp.Integer(p.head())
 		return ok
 	case Values:
-		_, _, ok := resp.Array(reply)
-		return ok
+		n, _, ok := resp.Array(p.head())
+		return ok && n == p.Keys
 	default:
-		return !resp.IsError(reply)
+		return len(p.Reply) > 0 && !resp.IsError(p.head())
 	}
 }
 
-// appendFailure appends the error of part number first.
-func appendFailure(dst []byte, writes bool, parts []Part, first int, kind Kind) []byte {
-	text := failure(&parts[first])
+// failureOf is the error of the whole command when part number first failed.
+func failureOf(writes bool, parts []Part, first int, kind Kind) string {
+	text := parts[first].failure()
 	if !writes {
-		return redcon.AppendError(dst, text)
+		return text
 	}
 	var maybe []string
 	for i := range parts {
-		if p := &parts[i]; p.Uncertain || p.Failure == "" && usable(p.Reply, kind) {
+		if p := &parts[i]; p.Uncertain || p.Failure == "" && p.usable(kind) {
 			maybe = append(maybe, p.Node)
 		}
 	}
 	if len(maybe) == 0 {
-		return redcon.AppendError(dst, text)
+		return text
 	}
-	return redcon.AppendError(dst, "UNCERTAIN the command was or may have been executed in part, on "+
-		strings.Join(maybe, ", ")+": "+text)
+	return "UNCERTAIN the command was or may have been executed in part, on " + strings.Join(maybe, ", ") + ": " + text
 }
 
 // failure is the text of a part that has no usable reply.
-func failure(p *Part) string {
-	switch {
-	case p.Failure != "":
+func (p *Part) failure() string {
+	if p.Failure != "" {
 		return p.Failure
-	case resp.IsError(p.Reply):
-		return strings.TrimRight(string(p.Reply[1:]), "\r\n")
+	}
+	if text, ok := resp.ErrorText(bytes.Join(p.Reply, nil)); ok {
+		return string(text)
 	}
 	return "ERR node \"" + p.Node + "\" sent a reply of the wrong type"
 }
@@ -123,27 +139,30 @@ func failure(p *Part) string {
 func total(parts []Part) int64 {
 	var sum int64
 	for i := range parts {
-		n, _ := resp.Integer(parts[i].Reply)
+		n, _ := resp.Integer(parts[i].head())
 		sum += n
 	}
 	return sum
 }
 
-// appendInOrder takes each key's element from the reply of its part. A server
-// that sent fewer elements than it was asked for has broken the protocol.
-func appendInOrder(dst []byte, order []int32, parts []Part) []byte {
-	start := len(dst)
+// emitInOrder takes each key's element from the reply of its part. The replies
+// are whole and have as many elements as the parts have keys.
+func emitInOrder(emit func([]byte), order []int32, parts []Part) {
 	for i := range parts {
-		_, parts[i].Reply, _ = resp.Array(parts[i].Reply)
+		p := &parts[i]
+		_, p.Reply[0], _ = resp.Array(p.Reply[0])
 	}
-	dst = redcon.AppendArray(dst, len(order))
+	var framer resp.Framer
 	for _, part := range order {
-		element, rest, err := resp.Element(parts[part].Reply)
-		if err != nil || len(element) == 0 {
-			return redcon.AppendError(dst[:start], "ERR node \""+parts[part].Node+"\" sent too few values")
+		for done := false; !done; {
+			p := &parts[part]
+			for len(p.Reply[0]) == 0 {
+				p.Reply = p.Reply[1:]
+			}
+			var n int
+			n, done, _ = framer.Scan(p.Reply[0])
+			emit(p.Reply[0][:n])
+			p.Reply[0] = p.Reply[0][n:]
 		}
-		parts[part].Reply = rest
-		dst = append(dst, element...)
 	}
-	return dst
 }
