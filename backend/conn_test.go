@@ -399,7 +399,10 @@ func TestASisterThatIsLateItselfPaysToo(t *testing.T) {
 	w3.says("$5\r\n") // so that it is not given up
 	s.read(c3, 2)
 	s.write(c2, 3)
-	s.pass(time.Second) // misses the deadline of 2
+	s.pass(600 * time.Millisecond)
+	w3.says("ab")
+	s.pass(400 * time.Millisecond) // misses the deadline of 2
+	s.expect(2, lateRead)
 	w3.sent = ""
 	w2.settle()
 	if !strings.Contains(w3.sent, "KILL") {
