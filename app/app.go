@@ -99,7 +99,7 @@ func (a *App) start() error {
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
-	a.serveListeners()
+	a.serveListeners(len(servers.options))
 	return nil
 }
 

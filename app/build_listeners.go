@@ -27,8 +27,8 @@ func (a *App) buildListeners() error {
 }
 
 // serveListeners begins to accept clients.
-func (a *App) serveListeners() {
-	admit := &admission{app: a, limit: a.clientLimit()}
+func (a *App) serveListeners(servers int) {
+	admit := &admission{app: a, limit: a.clientLimit(servers)}
 	for _, l := range a.listeners {
 		a.work.Go(func() {
 			if err := l.Serve(admit.take, admit.pausing); err != nil {
@@ -47,18 +47,20 @@ func (a *App) port() int {
 	return n
 }
 
-// spareFiles are descriptors beyond those of clients: listeners, servers, logs.
+// spareFiles are descriptors beyond those of clients and servers' connections.
 const spareFiles = 64
 
 // clientLimit is limits.clients, or less if the process may not open so many
 // files.
-func (a *App) clientLimit() int {
+func (a *App) clientLimit(servers int) int {
 	limit := a.cfg.Limits.Clients
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return limit
 	}
-	if most := int(min(files.Cur, 1<<30)) - spareFiles; most < limit {
+	// Each loop has up to two connections to a server, one for each protocol.
+	reserved := spareFiles + 2*len(a.loops)*servers
+	if most := int(min(files.Cur, 1<<30)) - reserved; most < limit {
 		a.log.Warn("fewer clients than limits.clients can connect: the process may not open more files",
 			"limits.clients", limit, "possible", max(1, most), "open_files", files.Cur)
 		return max(1, most)

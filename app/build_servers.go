@@ -85,6 +85,6 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 		Username: p.Auth.Username, Password: p.Auth.Password.Reveal(),
 		ClientName: "ringmain-" + a.incarnation,
 		Queue:      int(a.cfg.Limits.NodeQueue) / a.cfg.Loops, // each loop has its part
-		Learned:    &backend.Facts{}, Rand: rand.Float64, Log: a.log,
+		Learned:    &backend.Facts{}, Fence: &backend.Fence{}, Rand: rand.Float64, Log: a.log,
 	}
 }

@@ -37,10 +37,18 @@ type Conn struct {
 	lastByte time.Time // when the server last sent something
 	deadlines
 	hello handshake
+	lost  givenUp
 
 	attempts   int       // that failed in a row
 	readySince time.Time // of the present or the last connection
 	redial     ioloop.Timer
+}
+
+// givenUp is why and in which state a connection was given up, until Closed.
+type givenUp struct {
+	wasReady bool
+	what     string
+	cause    error
 }
 
 func newConn(n *Node, protocol, database int) *Conn {
@@ -78,6 +86,9 @@ func (c *Conn) send(e entry, request []byte) {
 	c.queue.push(e)
 	c.deadlines.added(e.deadline)
 }
+
+// Refusal is what a request would fail with at once, nil if it would be sent.
+func (c *Conn) Refusal() *Failure { return c.failing }
 
 func (c *Conn) timeout(e *entry) time.Duration {
 	if e.slow {
@@ -172,43 +183,42 @@ func (c *Conn) giveUp(what string, err error) {
 	if c.state != ready && c.state != handshaking {
 		return
 	}
-	c.hello.wasReady = c.state == ready
-	c.hello.reason, c.hello.cause = what, err
+	c.lost = givenUp{c.state == ready, what, err}
 	c.state = closing
 	c.conn.Abort()
 }
 
 // Closed implements ioloop.Handler.
 func (c *Conn) Closed(err error) {
-	wasReady, what, cause := c.state == ready, "closed the connection", err
-	if c.state == closing {
-		wasReady, what, cause = c.hello.wasReady, c.hello.reason, c.hello.cause
+	c.deadlines.stop()
+	if c.state == stopped {
+		return
+	}
+	if c.state != closing {
+		c.lost = givenUp{c.state == ready, "closed the connection", err}
 	}
 	unsent := c.conn.Buffered()
 	c.conn = nil
-	c.deadlines.stop()
-	switch {
-	case c.state == stopped:
-		return
-	case !wasReady:
-		c.attemptFailed(what, cause)
-	default:
-		c.connectionLost(what, cause, unsent)
+	if c.lost.wasReady {
+		c.connectionLost(unsent)
+	} else {
+		c.attemptFailed(c.lost.what, c.lost.cause)
 	}
 }
 
 // connectionLost ends a connection that carried requests.
-func (c *Conn) connectionLost(what string, cause error, unsent int) {
+func (c *Conn) connectionLost(unsent int) {
 	n := c.node
-	n.opt.Log.Warn("connection to server lost", "pool", n.opt.Pool, "node", n.opt.Name,
-		"address", n.opt.Address, "what", what, "cause", cause, "awaited", c.queue.len())
+	n.opt.Log.Log(noContext, levelOf(c.attempts == 0), "connection to server lost", "pool", n.opt.Pool,
+		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, "cause", c.lost.cause,
+		"awaited", c.queue.len())
+	c.state = waiting
 	if c.queue.len() > 0 {
-		n.owe(debt{id: c.hello.id, runID: c.hello.runID}, c)
+		n.owe(debt{id: c.hello.id, runID: c.hello.runID})
 	}
 	left := c.written - uint64(unsent)
 	c.written = 0
-	c.state = waiting
-	c.failAll(n.lost(what), left)
+	c.failAll(n.lost(c.lost.what), left)
 	c.reconnect()
 	n.wake()
 }

@@ -336,7 +336,6 @@ func TestAServerThatAcceptsAndClosesIsNotDialledWithoutAPause(t *testing.T) {
 		if len(s.dials) > 0 {
 			t.Fatal("dialled again at once")
 		}
-		s.pass(maxBackoff)
 	}
 	s.write(c, 1)
 	s.expect(1, unreachable)
@@ -407,5 +406,139 @@ func TestASisterThatIsLateItselfPaysToo(t *testing.T) {
 	w2.settle()
 	if !strings.Contains(w3.sent, "KILL") {
 		t.Errorf("sent %q", w3.sent)
+	}
+}
+
+func TestOnlyARefusalForGoodIsLetPassInTheHandshake(t *testing.T) {
+	for _, test := range []struct {
+		replies string
+		ready   bool
+	}{
+		{"+OK\r\n:7\r\n$9\r\nrun_id:r1\r\n", true},
+		{"-NOPERM no\r\n-ERR unknown command 'CLIENT'\r\n-ERR unknown subcommand 'x'\r\n", true},
+		{"-BUSY Redis is busy running a script\r\n", false},
+		{"+OK\r\n-BUSY Redis is busy running a script\r\n", false},
+		{"+OK\r\n+OK\r\n", false},
+		{"+OK\r\n:7\r\n+PONG\r\n", false},
+		{"+OK\r\n:7\r\n$2\r\nno\r\n", false},
+		{"*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$1\r\nx\r\n", false}, // our own bytes
+	} {
+		s := newScript(t)
+		c := s.node.Conn(2, 0)
+		w := s.accept()
+		w.says(test.replies)
+		if ready := c.state == ready; ready != test.ready || w.aborted == test.ready {
+			t.Errorf("%q: ready %v, aborted %v", test.replies, ready, w.aborted)
+		}
+	}
+}
+
+func TestAFenceThatIsNotGrantedEndsTheAttempt(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(2, 0)
+	w := s.ready(7, "r1")
+	s.write(c, 1)
+	w.breaks()
+	w2 := s.accept()
+	w2.handshake(8, "r1")
+	w2.says("-BUSY later\r\n")
+	if !w2.aborted || len(s.node.debts) != 1 {
+		t.Errorf("aborted %v, owed %v", w2.aborted, s.node.debts)
+	}
+	w3 := s.accept()
+	w3.handshake(9, "r1")
+	w3.says("-NOPERM no\r\n")
+	if c.state != ready || len(s.node.debts) != 0 {
+		t.Errorf("state %v, owed %v", c.state, s.node.debts)
+	}
+}
+
+func TestABrokenOffHandshakeLeavesNothingForTheNext(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(3, 0)
+	w := s.accept()
+	w.says("%7\r\n$6\r\nserver")
+	w.breaks()
+	w2 := s.accept()
+	w2.says("-NOPROTO no\r\n")
+	if c.state == ready || !w2.aborted {
+		t.Errorf("state %v, aborted %v", c.state, w2.aborted)
+	}
+}
+
+func TestReconnectingLeavesNoTimersBehind(t *testing.T) {
+	s := newScript(t)
+	s.node.Conn(2, 0)
+	for range 50 {
+		s.ready(7, "r1").breaks()
+	}
+	s.ready(7, "r1")
+	live := 0
+	for _, timer := range s.timers {
+		if !timer.stopped {
+			live++
+		}
+	}
+	if live > 1 {
+		t.Errorf("%d timers are pending, want one", live)
+	}
+}
+
+func TestWhatWaitsForAConnectionFailsAtItsDeadline(t *testing.T) {
+	s := newScript(t)
+	s.node.opt.Connect = time.Minute
+	c := s.node.Conn(2, 0)
+	s.write(c, 1)
+	s.pass(time.Second)
+	s.expect(1, silent)
+	s.write(c, 2)
+	s.expect(2, silent)
+	w := s.accept()
+	w.sent = ""
+	w.handshake(7, "r1")
+	if w.sent != "" {
+		t.Errorf("a request that has failed is sent: %q", w.sent)
+	}
+	s.write(c, 3)
+	w.says(":1\r\n")
+	s.expect(3, ":1\r\n.")
+}
+
+func TestADialThatEndsAfterTheNodeWasClosedIsHarmless(t *testing.T) {
+	s := newScript(t)
+	s.node.Conn(2, 0)
+	s.node.Close()
+	w := s.accept()
+	w.settle()
+	if !w.aborted {
+		t.Error("the connection is kept")
+	}
+}
+
+func TestWaitersAreWokenThoughNoConnectionAloneIsOverItsMark(t *testing.T) {
+	s := newScript(t)
+	s.node.Conn(2, 0)
+	s.node.Conn(3, 0)
+	w2 := s.ready(7, "r1")
+	w3 := s.accept()
+	w3.says("%0\r\n")
+	w3.handshake(8, "r1")
+	w2.buffered, w3.buffered = 60<<10, 60<<10 // neither is ever drained
+	if !s.node.Admits(1 << 20) {
+		t.Error("a request is held back that nobody would wake")
+	}
+}
+
+func TestALossIsFencedByTheOtherLoopsNodesToo(t *testing.T) {
+	s1, s2 := newScript(t), newScript(t)
+	s2.node.opt = s1.node.opt
+	s1.node.opt.Fence.join(s2.node)
+	c1, c2 := s1.node.Conn(2, 0), s2.node.Conn(2, 0)
+	w1, w2 := s1.ready(7, "r1"), s2.ready(8, "r1")
+	s1.write(c1, 1)
+	w1.breaks()
+	s2.write(c2, 2)
+	if want := string(kill(debt{id: 7})) + incr; w2.sent != want {
+		t.Errorf("sent %q, want %q", w2.sent, want)
 	}
 }

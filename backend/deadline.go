@@ -23,8 +23,11 @@ type deadlines struct {
 
 func (d *deadlines) init(c *Conn) { d.c = c }
 
-// start begins to watch a connection that has become ready.
-func (d *deadlines) start() { d.fire() }
+// start looks at what is due and sets the timer.
+func (d *deadlines) start() {
+	d.stop()
+	d.fire()
+}
 
 func (d *deadlines) stop() {
 	if d.timer != nil {
@@ -41,7 +44,7 @@ func (d *deadlines) arm(at time.Time) {
 
 // added tells of a new request's deadline.
 func (d *deadlines) added(at time.Time) {
-	if d.timer != nil && at.Before(d.at) {
+	if d.timer == nil || at.Before(d.at) {
 		d.arm(at)
 	}
 }
@@ -52,17 +55,13 @@ func (d *deadlines) fire() {
 	c := d.c
 	now := c.node.loop.Now()
 	switch c.state {
-	case handshaking:
-		if !now.Before(c.hello.giveUpAt) {
-			c.giveUp("is unreachable", errHandshake)
-			return
-		}
-		d.arm(c.hello.giveUpAt)
+	case waiting, dialling, handshaking:
+		d.fireUnready(now)
 	case ready:
 		d.ordinary = d.expire(d.ordinary, false, now)
 		d.slow = d.expire(d.slow, true, now)
 		if d.silent(now) {
-			c.failing = c.node.down("does not answer")
+			d.late()
 			c.giveUp("does not answer", nil)
 			return
 		}
@@ -72,10 +71,54 @@ func (d *deadlines) fire() {
 	}
 }
 
+// fireUnready fails what waits for a connection once the first of it is late;
+// nothing of it was sent.
+func (d *deadlines) fireUnready(now time.Time) {
+	c := d.c
+	if c.state == handshaking && !now.Before(c.hello.giveUpAt) {
+		c.giveUp("is unreachable", errHandshake)
+		return
+	}
+	var first time.Time
+	if c.state == handshaking {
+		first = c.hello.giveUpAt
+	}
+	for p := c.queue.head; p < c.queue.tail; p++ {
+		if at := c.queue.at(p).deadline; first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	switch {
+	case first.IsZero():
+	case first.After(now):
+		d.arm(first)
+	default:
+		c.failing = c.node.down("does not answer")
+		c.pending = nil
+		c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)
+		c.node.wake()
+		d.start()
+	}
+}
+
+// late marks the server as one that does not answer.
+func (d *deadlines) late() {
+	c := d.c
+	if c.failing != nil {
+		return
+	}
+	n := c.node
+	c.failing = n.down("does not answer")
+	n.opt.Log.Warn("server does not answer in time", "pool", n.opt.Pool,
+		"node", n.opt.Name, "address", n.opt.Address, "awaited", c.queue.len())
+	n.wake() // what waits for room fails at once now
+}
+
 // expire fails the requests of one class whose deadline has passed, from
 // position p on, and returns the position of the first that it has not.
 func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
 	c := d.c
+	var why loss
 	for p = max(p, c.queue.head); p < c.queue.tail; p++ {
 		e := c.queue.at(p)
 		if e.slow != slow || e.to == nil || e.begun {
@@ -84,14 +127,13 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
 		if e.deadline.After(now) {
 			break
 		}
-		to, f := e.to, c.node.late(c.timeout(e)).of(e)
-		e.to = nil
-		if c.failing == nil {
-			c.failing = c.node.down("does not answer")
-			c.node.opt.Log.Warn("server does not answer in time", "pool", c.node.opt.Pool,
-				"node", c.node.opt.Name, "address", c.node.opt.Address, "awaited", c.queue.len())
+		if why.certain == nil {
+			why = c.node.late(c.timeout(e))
 		}
-		to.Failed(e.seq, f)
+		to, seq, f := e.to, e.seq, why.of(e)
+		e.to = nil
+		d.late()
+		to.Failed(seq, f)
 	}
 	return p
 }

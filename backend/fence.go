@@ -1,23 +1,67 @@
 package backend
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 
 	"ringmain/resp"
 )
 
-// owe records that lost was given up with something unanswered. A sister
-// connection that is up pays at once, ahead of whatever is sent on it later;
-// else the next handshake does.
-func (n *Node) owe(d debt, lost *Conn) {
+// Fence joins the nodes of one server over all loops, so that each pays what any
+// of them owes: otherwise what one loop gave up could be executed after what
+// another one has had acknowledged. The zero value is ready; any goroutine may
+// use it.
+type Fence struct {
+	mu    sync.Mutex
+	nodes []*Node
+}
+
+func (f *Fence) join(n *Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nodes = append(f.nodes, n)
+}
+
+func (f *Fence) leave(n *Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nodes = slices.DeleteFunc(f.nodes, func(other *Node) bool { return other == n })
+}
+
+// spread tells the other loops' nodes of a debt. Their loops learn of it before
+// they serve what a client sends that has been told of the loss.
+func (f *Fence) spread(d debt, from *Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.nodes {
+		if n != from && !n.loop.Post(func() { n.owed(d) }) {
+			n.opt.Log.Error("a loop is too busy to learn of a connection that was given up: a write "+
+				"that was answered UNCERTAIN may be executed late", "pool", n.opt.Pool, "node", n.opt.Name)
+		}
+	}
+}
+
+// owe records that a connection was given up with something unanswered.
+func (n *Node) owe(d debt) {
 	if d.id == 0 || d.runID == "" {
 		return // the log has said what that means
 	}
+	n.owed(d)
+	n.opt.Fence.spread(d, n)
+}
+
+// owed adds a debt. A connection that is up pays at once, ahead of whatever is
+// sent on it later, and each of them for itself; else the next handshake does.
+func (n *Node) owed(d debt) {
+	if n.closed {
+		return
+	}
 	n.debts = append(n.debts, d)
 	for _, c := range n.conns {
-		if c != lost && c.state == ready && c.hello.runID == d.runID {
-			c.send(entry{to: &payment{n, d}}, kill(d))
-			return
+		if c.state == ready && c.hello.runID == d.runID && c.hello.id != d.id {
+			c.send(entry{to: &payment{n: n, c: c, d: d}}, kill(d))
 		}
 	}
 }
@@ -34,10 +78,7 @@ func (n *Node) payments(c *Conn) []step {
 			n.paid(d)
 			continue
 		}
-		steps = append(steps, step{killArgs(d), func(reply []byte) error {
-			n.killed(d, reply)
-			return nil
-		}})
+		steps = append(steps, step{killArgs(d), func(reply []byte) error { return n.killed(d, reply) }})
 	}
 	return steps
 }
@@ -49,15 +90,24 @@ func killArgs(d debt) []string {
 func kill(d debt) []byte { return resp.AppendCommand(nil, killArgs(d)...) }
 
 // killed takes the reply to CLIENT KILL: how many connections it ended, none if
-// the server knew already that the connection is gone.
-func (n *Node) killed(d debt, reply []byte) {
-	if resp.IsError(reply) && !n.refusedKill {
+// the server knew already that the connection is gone. A refusal for good settles
+// the debt too, as nothing else can; any other error leaves it.
+func (n *Node) killed(d debt, reply []byte) error {
+	if _, ok := resp.Integer(reply); ok {
+		n.paid(d)
+		return nil
+	}
+	if !resp.IsError(reply) || !refusedForGood(reply) {
+		return fmt.Errorf("CLIENT KILL: %s", errorText(reply))
+	}
+	if !n.refusedKill {
 		n.refusedKill = true
 		n.opt.Log.Error("server refuses CLIENT KILL: a write that was answered UNCERTAIN may be "+
 			"executed at any later time, over newer values", "pool", n.opt.Pool,
 			"node", n.opt.Name, "address", n.opt.Address, "reply", errorText(reply))
 	}
 	n.paid(d)
+	return nil
 }
 
 func (n *Node) paid(d debt) {
@@ -70,15 +120,20 @@ func (n *Node) paid(d debt) {
 }
 
 // payment receives the reply to a CLIENT KILL among a connection's requests. If
-// that fails, the debt stays for the next handshake.
+// that fails, the connection is given up, so that a handshake pays.
 type payment struct {
-	n *Node
-	d debt
+	n     *Node
+	c     *Conn
+	d     debt
+	reply []byte
 }
 
 func (p *payment) Reply(_ uint64, b []byte, last bool) {
-	if last {
-		p.n.killed(p.d, b)
+	if p.reply = append(p.reply, b...); !last {
+		return
+	}
+	if err := p.n.killed(p.d, p.reply); err != nil {
+		p.c.giveUp("does not fence a lost connection", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmain/resp"
@@ -15,6 +16,8 @@ import (
 var (
 	errUnasked   = errors.New("a reply without a request")
 	errHandshake = errors.New("handshake not answered in time")
+	errNoRedis   = errors.New("not the reply of a Redis server")
+	errNoRunID   = errors.New("INFO server names no run_id")
 	noContext    = context.Background()
 )
 
@@ -37,10 +40,6 @@ type handshake struct {
 	id       int64  // CLIENT ID; 0: the server does not say
 	runID    string // "": the server does not say
 	giveUpAt time.Time
-	// Why and in which state the connection was given up, until Closed.
-	reason   string
-	cause    error
-	wasReady bool
 }
 
 // step is one command of the handshake, and what is made of its reply. An error
@@ -52,25 +51,25 @@ type step struct {
 
 func (c *Conn) beginHandshake() {
 	h, opt := &c.hello, c.node.opt
-	h.id, h.runID = 0, ""
+	h.id, h.runID, h.reply = 0, "", h.reply[:0]
 	var steps []step
 	switch {
 	case c.protocol == 3:
-		steps = append(steps, step{c.helloArgs(), required("HELLO 3")})
+		steps = append(steps, step{c.helloArgs(), required("HELLO 3", '%')})
 	case opt.Password != "" && opt.Username != "":
-		steps = append(steps, step{[]string{"AUTH", opt.Username, opt.Password}, required("AUTH")})
+		steps = append(steps, step{[]string{"AUTH", opt.Username, opt.Password}, required("AUTH", '+')})
 	case opt.Password != "":
-		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH")})
+		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH", '+')})
 	}
 	steps = append(steps,
-		step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.tolerated("CLIENT SETNAME")},
+		step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named},
 		step{[]string{"CLIENT", "ID"}, c.learnID},
 		step{[]string{"INFO", "server"}, c.learnRunID})
 	if c.database != 0 {
-		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(c.database)}, required("SELECT")})
+		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(c.database)}, required("SELECT", '+')})
 	}
 	c.sendSteps(steps)
-	c.deadlines.arm(h.giveUpAt)
+	c.deadlines.start()
 }
 
 func (c *Conn) helloArgs() []string {
@@ -147,37 +146,57 @@ func (c *Conn) becomeReady() {
 	n.wake()
 }
 
-// required makes an answer that only success satisfies.
-func required(what string) func([]byte) error {
+// required makes an answer that only a reply of one kind satisfies: + for OK, %
+// for HELLO's map.
+func required(what string, kind byte) func([]byte) error {
 	return func(reply []byte) error {
-		if resp.IsError(reply) {
+		switch {
+		case resp.IsError(reply):
 			return fmt.Errorf("%s: %s", what, errorText(reply))
+		case reply[0] != kind:
+			return fmt.Errorf("%s: %w", what, errNoRedis)
 		}
 		return nil
 	}
 }
 
-// tolerated makes an answer that logs a refusal; only a missing login counts.
-func (c *Conn) tolerated(what string) func([]byte) error {
-	return func(reply []byte) error {
-		if !resp.IsError(reply) {
-			return nil
-		}
-		if bytes.HasPrefix(reply, []byte("-NOAUTH")) {
-			return errors.New(errorText(reply))
-		}
-		n := c.node
-		n.opt.Log.Warn("server refused a command of the handshake: writes that the network holds "+
-			"back may be executed late", "pool", n.opt.Pool, "node", n.opt.Name,
-			"address", n.opt.Address, "command", what, "reply", errorText(reply))
+// named takes the reply to CLIENT SETNAME.
+func (c *Conn) named(reply []byte) error {
+	if reply[0] == '+' {
 		return nil
 	}
+	return c.tolerated("CLIENT SETNAME", reply)
+}
+
+// tolerated takes a reply that is not the one hoped for. Only a refusal for good
+// is let pass, and logged: the command does not exist or is not permitted. Any
+// other error ends the attempt, because it may pass: without id and run id the
+// connection could not be fenced.
+func (c *Conn) tolerated(what string, reply []byte) error {
+	if !resp.IsError(reply) {
+		return fmt.Errorf("%s: %w", what, errNoRedis)
+	}
+	if !refusedForGood(reply) {
+		return fmt.Errorf("%s: %s", what, errorText(reply))
+	}
+	n := c.node
+	n.opt.Log.Warn("server refused a command of the handshake: writes that the network holds "+
+		"back may be executed late", "pool", n.opt.Pool, "node", n.opt.Name,
+		"address", n.opt.Address, "command", what, "reply", errorText(reply))
+	return nil
+}
+
+// refusedForGood tells a command that the server does not have or permit from one
+// that it cannot execute at the moment.
+func refusedForGood(reply []byte) bool {
+	text := strings.ToLower(errorText(reply))
+	return strings.HasPrefix(text, "noperm") || strings.HasPrefix(text, "err unknown")
 }
 
 func (c *Conn) learnID(reply []byte) error {
 	id, ok := resp.Integer(reply)
 	if !ok {
-		return c.tolerated("CLIENT ID")(reply)
+		return c.tolerated("CLIENT ID", reply)
 	}
 	c.hello.id = id
 	return nil
@@ -185,8 +204,8 @@ func (c *Conn) learnID(reply []byte) error {
 
 func (c *Conn) learnRunID(reply []byte) error {
 	info, ok := resp.Bulk(reply)
-	if !ok {
-		return c.tolerated("INFO server")(reply)
+	if !ok || reply[0] == '+' {
+		return c.tolerated("INFO server", reply)
 	}
 	for line := range bytes.Lines(info) {
 		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
@@ -198,6 +217,9 @@ func (c *Conn) learnRunID(reply []byte) error {
 			c.node.opt.Learned.version.Store(&version)
 		}
 	}
+	if c.hello.runID == "" {
+		return errNoRunID
+	}
 	return nil
 }
 
@@ -205,6 +227,7 @@ func errorText(reply []byte) string {
 	return string(bytes.TrimSpace(bytes.TrimPrefix(reply, []byte("-"))))
 }
 
+// levelOf keeps what happens again and again out of the log.
 func levelOf(first bool) slog.Level {
 	if first {
 		return slog.LevelWarn

@@ -46,10 +46,12 @@ type Options struct {
 	// ClientName is what the connections call themselves (CLIENT SETNAME).
 	ClientName string
 	// Queue bounds the bytes that wait to be sent, over the connections of one
-	// Node. A queue of at most ioloop.LowWater admits any request.
+	// Node. A queue of at most ioloop.LowWater a connection admits any request.
 	Queue int
 	// Learned is what the handshakes find out, for any goroutine to read.
 	Learned *Facts
+	// Fence joins the loops' nodes of this server.
+	Fence *Fence
 	// Rand returns numbers in [0,1) for jitter.
 	Rand func() float64
 	Log  *slog.Logger
@@ -83,7 +85,9 @@ type Node struct {
 
 // NewNode makes a node that has no connections yet.
 func NewNode(loop ioloop.Loop, opt *Options) *Node {
-	return &Node{loop: loop, opt: opt}
+	n := &Node{loop: loop, opt: opt}
+	opt.Fence.join(n)
+	return n
 }
 
 // Conn returns the connection for a protocol version (2 or 3) and database, and
@@ -105,6 +109,7 @@ func (n *Node) Conn(protocol, database int) *Conn {
 // Close gives up all connections. What waits fails.
 func (n *Node) Close() {
 	n.closed = true
+	n.opt.Fence.leave(n)
 	for _, c := range n.conns {
 		c.stop()
 	}
@@ -124,7 +129,8 @@ func (n *Node) Queued() int {
 // tells when to ask again.
 func (n *Node) Admits(size int) bool {
 	queued := n.Queued()
-	return queued <= ioloop.LowWater || queued+size <= n.opt.Queue
+	// Above this, one of the connections is above LowWater and will be drained.
+	return queued <= ioloop.LowWater*len(n.conns) || queued+size <= n.opt.Queue
 }
 
 // Wait has w told when there may be room again.

@@ -36,7 +36,7 @@ func newScript(t *testing.T) *script {
 	s.node = NewNode(s, &Options{
 		Pool: "main", Name: "b", Address: "127.0.0.1:7002", ClientName: "ringmain-x",
 		Connect: 500 * time.Millisecond, Request: time.Second, Slow: 30 * time.Second,
-		Queue: 1 << 20, Learned: &Facts{}, Rand: func() float64 { return 0 },
+		Queue: 1 << 20, Learned: &Facts{}, Fence: &Fence{}, Rand: func() float64 { return 0 },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	return s
@@ -73,11 +73,11 @@ func (s *script) pass(d time.Duration) {
 // accept answers the dial under way, or the next one.
 func (s *script) accept() *wire {
 	s.t.Helper()
-	if s.pass(0); len(s.dials) == 0 {
-		s.pass(maxBackoff)
-	}
-	if len(s.dials) == 0 {
-		s.t.Fatal("no dial is under way")
+	for waited := time.Duration(0); len(s.dials) == 0; waited += minBackoff {
+		if waited > maxBackoff {
+			s.t.Fatal("no dial is under way")
+		}
+		s.pass(min(waited, minBackoff))
 	}
 	w := &wire{s: s, h: s.dials[0]}
 	s.dials = s.dials[1:]

@@ -8,6 +8,8 @@ const needSubcommand = "it needs a subcommand"
 var table = [...]Command{
 	{Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: CatString, Access: AccessWrite, Keys: oneKey(KeyRW | KeyInsert),
 		Policy: Forward, Since: "2.0.0"},
+	{Name: "auth", Arity: -2, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Categories: CatConnection, Access: AccessRead,
+		Policy: Local, Since: "1.0.0"},
 	{Name: "client", Arity: -2, Access: AccessRead, Policy: Refused, Reason: needSubcommand, Since: "2.4.0"},
 	{Name: "client|getname", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection, Access: AccessRead, Policy: Local, Since: "2.6.9"},
 	{Name: "client|id", Arity: 2, Flags: NoScript | Loading | Stale, Categories: CatConnection, Access: AccessRead, Policy: Local, Since: "5.0.0"},

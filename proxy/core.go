@@ -48,7 +48,6 @@ type Core struct {
 
 	request resp.Request // of the session whose Data is under way
 	scratch []byte       // for what is composed and copied at once
-	keys    [][]byte
 	split   router.Split
 	slots   slotPool
 	spools  spoolPool

@@ -33,11 +33,11 @@ func (m *Memory) Held() int {
 	return int(total)
 }
 
-// publishEvery is how many bytes of replies a loop takes between two looks at
-// the bound.
+// publishEvery is how many bytes may come to a loop between two looks at the
+// bound.
 const publishEvery = 1 << 20
 
-// grown tells that n bytes of replies have come.
+// grown tells that n bytes more are held, or were for a moment.
 func (c *Core) grown(n int) {
 	if c.fresh += n; c.fresh >= publishEvery {
 		c.publishMemory()
@@ -56,11 +56,11 @@ func (c *Core) publishMemory() {
 	}
 	var largest *Session
 	for _, s := range c.watched {
-		if !s.gone && (largest == nil || s.owed() > largest.owed()) {
+		if !s.gone && (largest == nil || s.holds() > largest.holds()) {
 			largest = s
 		}
 	}
-	if largest != nil && largest.owed() > 0 {
-		largest.cut("memory is short (limits.memory) and it is owed the most")
+	if largest != nil {
+		largest.cut("memory is short (limits.memory) and the most is held for it")
 	}
 }

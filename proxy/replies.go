@@ -10,6 +10,7 @@ type slot struct {
 	size    int   // bytes that have come
 	request int   // bytes of the request, while the reply is awaited
 	done    bool
+	local   bool // answered by the proxy itself
 }
 
 // replyQueue holds a slot for each command whose reply is not fully out, in the
@@ -49,6 +50,7 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 	} else {
 		s.core.spools.add(&sl.held, b)
 		s.held += len(b)
+		s.core.watch(s)
 	}
 	if last {
 		s.complete(seq, sl)
@@ -76,7 +78,9 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	sl.done = true
 	s.inflight -= sl.request
 	sl.request = 0
-	s.measure(sl.size)
+	if !sl.local {
+		s.measure(sl.size)
+	}
 	if seq == s.replies.head {
 		s.advance()
 	}

@@ -28,7 +28,6 @@ type Session struct {
 	held     int    // bytes of replies that wait for their turn
 	inflight int    // bytes of requests that await their reply
 	estimate int    // of the size of a reply, see window.go
-	measured bool   // estimate comes from replies
 
 	blocked bool // reading is paused until the window or a queue opens
 	queued  bool // blocked until a server's queue has room: Writable comes
@@ -70,6 +69,7 @@ func (s *Session) Data(b []byte) int {
 			break
 		}
 		if n == 0 {
+			s.unfinished(len(b) - used)
 			return used
 		}
 		if len(s.core.request.Args) > 0 && !s.execute(&s.core.request, n) {
@@ -79,6 +79,18 @@ func (s *Session) Data(b []byte) int {
 		used += n
 	}
 	return len(b) // of a session that ends, nothing more is looked at
+}
+
+// longRequest is the length from which an unfinished request counts for memory.
+const longRequest = 64 << 10
+
+// unfinished notes how much there is of a request whose rest is still to come.
+func (s *Session) unfinished(size int) {
+	if size < longRequest {
+		return
+	}
+	s.core.watch(s)
+	s.core.grown(size / 2) // the driver's buffer has doubled
 }
 
 // block stops reading; unblock, when there is reason to hope, goes on.
@@ -141,7 +153,7 @@ func (s *Session) cut(reason string) {
 	}
 	s.gone = true
 	s.core.Log.Warn("client cut off", "reason", reason, "client", s.conn.RemoteAddr(),
-		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "awaited", s.replies.len())
+		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "unfinished_request", s.conn.Kept(), "awaited", s.replies.len())
 	s.conn.Abort()
 }
 
@@ -149,9 +161,7 @@ func (s *Session) cut(reason string) {
 func (s *Session) write(b []byte) {
 	s.conn.Write(b)
 	s.wrote += uint64(len(b))
-	if !s.watched {
-		s.core.watch(s)
-	}
+	s.core.watch(s)
 }
 
 // answer gives a whole reply that is known now, in its turn.
@@ -161,5 +171,6 @@ func (s *Session) answer(reply []byte) {
 		return
 	}
 	seq := s.await(0)
+	s.replies.at(seq).local = true
 	s.Reply(seq, reply, true)
 }

@@ -7,6 +7,7 @@ import (
 	"ringmain/command"
 	"ringmain/proxy/fanout"
 	"ringmain/resp"
+	"ringmain/router"
 )
 
 // merge gathers the replies to the parts of one command. It implements
@@ -48,6 +49,10 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 	if !s.admitted(size) {
 		return false
 	}
+	if f := s.refusal(); f != nil {
+		s.answer(f.AppendReply(nil))
+		return true
+	}
 	s.sendParts(cmd, r.Args[0], args, step, size)
 	return true
 }
@@ -63,6 +68,18 @@ func (s *Session) admitted(size int) bool {
 		}
 	}
 	return true
+}
+
+// refusal is the failure of the first part that would fail at once, so that no
+// other part of the command is executed; nil if all would be sent.
+func (s *Session) refusal() *backend.Failure {
+	c := s.core
+	for g := range c.split.Groups() {
+		if f := c.conn(c.split.Place(g), s.client.Protocol).Refusal(); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step, size int) {
@@ -85,7 +102,13 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 		c.keepScratch(part)
 		c.conn(c.split.Place(g), s.client.Protocol).Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
 	}
+	if c.split.Keys() > keptKeys {
+		c.split = router.Split{}
+	}
 }
+
+// keptKeys is the size up to which the memory for splitting is kept.
+const keptKeys = 64 << 10
 
 // Reply implements backend.Receiver.
 func (m *merge) Reply(part uint64, b []byte, last bool) {
@@ -95,6 +118,7 @@ func (m *merge) Reply(part uint64, b []byte, last bool) {
 	} else {
 		s.core.spools.add(&m.held[part], b)
 		s.held += len(b)
+		s.core.watch(s)
 	}
 	if last {
 		m.partDone()

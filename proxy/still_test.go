@@ -81,7 +81,7 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 		name := string(rune('a' + i))
 		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
 		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Connect: time.Second,
-			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Log: log,
+			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Log: log,
 			Rand: func() float64 { return 0 }})
 	}
 	var err error

@@ -6,14 +6,17 @@ import (
 )
 
 const (
-	// sweepInterval is how often clients that are owed something are looked at.
+	// sweepInterval is how often clients for which something is held are looked at.
 	sweepInterval = 250 * time.Millisecond
 	// overGrace is how long a client over its bound may take nothing.
 	overGrace = time.Second
 )
 
-// watch looks at s from time to time until it is owed nothing.
+// watch looks at s from time to time until nothing is held for it.
 func (c *Core) watch(s *Session) {
+	if s.watched {
+		return
+	}
 	s.watched = true
 	s.taken, s.takenAt = s.wrote-uint64(s.conn.Buffered()), c.loop.Now()
 	c.watched = append(c.watched, s)
@@ -22,11 +25,14 @@ func (c *Core) watch(s *Session) {
 	}
 }
 
+// holds is how many bytes the process holds for a client.
+func (s *Session) holds() int { return s.owed() + s.conn.Kept() }
+
 func (c *Core) lookAtWatched() {
 	now := c.loop.Now()
 	kept := c.watched[:0]
 	for _, s := range c.watched {
-		if s.gone || s.conn.Buffered() == 0 {
+		if s.gone || s.owed() == 0 && s.conn.Kept() < longRequest {
 			s.watched = false
 			continue
 		}
@@ -44,7 +50,8 @@ func (c *Core) lookAtWatched() {
 
 // judge cuts a client off that does not take what it is owed.
 func (s *Session) judge(now time.Time) {
-	if taken := s.wrote - uint64(s.conn.Buffered()); taken != s.taken {
+	buffered := s.conn.Buffered()
+	if taken := s.wrote - uint64(buffered); taken != s.taken || buffered == 0 {
 		s.taken, s.takenAt = taken, now
 		return
 	}

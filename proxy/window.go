@@ -3,11 +3,16 @@ package proxy
 import "ringmain/ioloop"
 
 const (
-	// firstEstimate is what a client's replies are taken to be as long as none
-	// has come. It bounds what an unknown client's first burst can cost.
+	// firstEstimate is what a client's replies are taken to be before any has
+	// come. It bounds what an unknown client's first burst can cost.
 	firstEstimate = 256 << 10
-	// maxAwaited bounds how many replies a client may await.
-	maxAwaited = 10_000
+	// maxAwaited bounds how many replies a client may await: enough to keep
+	// servers busy over a round trip. More would let a burst of requests for
+	// large values fill a server's memory before the first of them has come.
+	maxAwaited = 128
+	// maxExpected bounds the bytes that the awaited replies are taken to have
+	// together, so that they can come within their deadlines.
+	maxExpected = 8 << 20
 	// maxInflight bounds the bytes of a client's requests that await their
 	// reply. What is sent to a server is behind it in buffers of the kernel,
 	// where others' commands would wait too, so a flood is kept short.
@@ -26,19 +31,20 @@ func (s *Session) windowOpen() bool {
 	if awaited == 0 {
 		return buffered <= max(ioloop.LowWater, s.core.Limits.ClientOutput/2)
 	}
-	return awaited < maxAwaited && s.inflight < maxInflight &&
-		buffered+s.held+awaited*s.estimate < s.core.Limits.ClientOutput/2
+	expected := awaited * s.estimate
+	return awaited < maxAwaited && expected < maxExpected && s.inflight < maxInflight &&
+		buffered+s.held+expected < s.core.Limits.ClientOutput/2
 }
 
-// measure learns from the size of a reply. A large one counts at once, because
-// many more may be under way; small ones bring the estimate down by and by.
+// measure learns from the size of a server's reply. A large one counts at once,
+// because many more may be under way; small ones bring the estimate down slowly,
+// so that large ones among them are not forgotten. What the proxy answers itself
+// says nothing of what servers will.
 func (s *Session) measure(size int) {
-	switch {
-	case !s.measured || size > s.estimate:
+	if size > s.estimate {
 		s.estimate = size
-		s.measured = true
-	default:
-		s.estimate -= (s.estimate - size + 7) / 8
+	} else {
+		s.estimate -= (s.estimate - size + 255) / 256
 	}
 }
 

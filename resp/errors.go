@@ -11,6 +11,7 @@ import (
 const (
 	TextSyntax          = "ERR syntax error"
 	TextNotInteger      = "ERR value is not an integer or out of range"
+	TextIntRange        = "ERR value is out of range, value must between -2147483648 and 2147483647"
 	TextDatabase        = "ERR DB index is out of range"
 	TextMaxClients      = "ERR max number of clients reached"
 	TextClientName      = "ERR Client names cannot contain spaces, newlines or special characters."

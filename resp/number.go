@@ -72,3 +72,7 @@ func integer(b []byte) (int64, bool) {
 	}
 	return int64(v), v <= math.MaxInt64
 }
+
+// ParseInteger reads an argument as Redis reads integers: canonical digits that
+// fit 64 bits, with an optional minus.
+func ParseInteger(b []byte) (v int64, ok bool) { return integer(b) }

@@ -52,6 +52,23 @@ func IsNull(b []byte) bool {
 	return false
 }
 
+// ArrayHeader reads only the first line of an array: how many elements it
+// declares, and what comes behind the line. b may end anywhere behind it.
+func ArrayHeader(b []byte) (n int, rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '*' {
+		return 0, nil, false
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end < 2 || b[end-1] != '\r' {
+		return 0, nil, false
+	}
+	v, ok := integer(b[1 : end-1])
+	if !ok || v < 0 || v > MaxElements {
+		return 0, nil, false
+	}
+	return int(v), b[end+1:], true
+}
+
 // Integer is the value of an integer reply.
 func Integer(b []byte) (v int64, ok bool) {
 	b = withoutAttributes(b)

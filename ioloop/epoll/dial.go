@@ -41,7 +41,7 @@ func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.
 	deadline := l.now.Add(timeout)
 	l.lookups.Go(func() {
 		ip, err := resolve(l.ctx, host, timeout)
-		l.Post(func() {
+		l.mustPost(func() {
 			switch left := deadline.Sub(l.now); {
 			case err != nil:
 				h.Opened(nil, err)
@@ -52,6 +52,19 @@ func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.
 			}
 		})
 	})
+}
+
+// mustPost posts f even if it has to wait until the queue has room, unless the
+// loop stops.
+func (l *Loop) mustPost(f func()) {
+	for !l.Post(f) {
+		select {
+		case <-l.ctx.Done():
+			l.Post(f) // the loop still runs what was posted before it stops
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // fail tells h of a failure later, never from inside Dial.
@@ -87,6 +100,11 @@ func (c *conn) finishDial() {
 	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
 		err = unix.Errno(code)
+	}
+	if err == nil && c.LocalAddr() == c.RemoteAddr() {
+		// A port in the ephemeral range where nobody listens: the kernel may
+		// choose it as our own.
+		err = unix.ECONNREFUSED
 	}
 	if err != nil {
 		c.die(err)

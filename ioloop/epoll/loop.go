@@ -46,10 +46,11 @@ type Loop struct {
 
 	clients atomic.Int64 // accepted connections; read by the acceptor
 
-	mu      sync.Mutex
-	posted  []func()
-	stopped bool
-	running []func() // the batch of posted that is being run
+	mu        sync.Mutex
+	posted    []func()
+	hasPosted atomic.Bool // posted is not empty
+	stopped   bool
+	running   []func() // the batch of posted that is being run
 
 	lookups sync.WaitGroup // name look-ups under way
 	ctx     context.Context
@@ -121,11 +122,16 @@ func (l *Loop) iterate() error {
 // events were good for anything: input that must wait for the next iteration is
 // reported by the kernel again and again.
 func (l *Loop) serve(n int) (useful bool) {
+	if l.hasPosted.Load() {
+		// Before any input: what another loop posted before it answered a
+		// client is known before that client's next command is served here.
+		l.runPosted()
+		useful = true
+	}
 	for i := range l.events[:n] {
 		e := &l.events[i]
 		if int(e.Fd) == l.wakefd {
-			l.runPosted()
-			useful = true
+			l.drainWake()
 		} else if c := l.conns[e.Fd]; c != nil {
 			useful = c.ready(e.Events) || useful
 		}
@@ -184,11 +190,15 @@ func (l *Loop) runTimers() {
 	}
 }
 
-func (l *Loop) runPosted() {
+func (l *Loop) drainWake() {
 	var count [8]byte
 	_, _ = unix.Read(l.wakefd, count[:])
+}
+
+func (l *Loop) runPosted() {
 	l.mu.Lock()
 	l.running, l.posted = l.posted, l.running[:0]
+	l.hasPosted.Store(false)
 	l.mu.Unlock()
 	for i, f := range l.running {
 		f()
@@ -199,7 +209,8 @@ func (l *Loop) runPosted() {
 // timeout is how long to wait for events, in milliseconds, rounded up; -1: for
 // ever.
 func (l *Loop) timeout() int {
-	if len(l.again) > 0 || len(l.drained) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
+	// What is posted between serve's look and drainWake has no event any more.
+	if l.hasPosted.Load() || len(l.again) > 0 || len(l.drained) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
 		return 0
 	}
 	if len(l.timers) == 0 {
@@ -241,6 +252,7 @@ func (l *Loop) Post(f func()) bool {
 		return false
 	}
 	l.posted = append(l.posted, f)
+	l.hasPosted.Store(true)
 	if len(l.posted) == 1 {
 		one := [8]byte{0: 1}
 		// It fails only when the counter is about to overflow, and then the

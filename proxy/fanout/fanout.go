@@ -100,7 +100,7 @@ func (p *Part) usable(kind Kind) bool {
 		_, ok := resp.Integer(p.head())
 		return ok
 	case Values:
-		n, _, ok := resp.Array(p.head())
+		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys
 	default:
 		return len(p.Reply) > 0 && !resp.IsError(p.head())
@@ -150,7 +150,7 @@ func total(parts []Part) int64 {
 func emitInOrder(emit func([]byte), order []int32, parts []Part) {
 	for i := range parts {
 		p := &parts[i]
-		_, p.Reply[0], _ = resp.Array(p.Reply[0])
+		_, p.Reply[0], _ = resp.ArrayHeader(p.Reply[0])
 	}
 	var framer resp.Framer
 	for _, part := range order {

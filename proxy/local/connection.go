@@ -2,7 +2,6 @@ package local
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/redcon"
@@ -38,9 +37,11 @@ func reset(_ *Answers, c *Call) {
 }
 
 func selectDatabase(_ *Answers, c *Call) {
-	switch n, err := strconv.ParseInt(string(c.Args[1]), 10, 64); {
-	case err != nil:
+	switch n, ok := resp.ParseInteger(c.Args[1]); {
+	case !ok:
 		c.fail(resp.TextNotInteger)
+	case n != int64(int32(n)):
+		c.fail(resp.TextIntRange)
 	case n != 0:
 		c.fail(resp.TextDatabase)
 	default:
@@ -48,12 +49,29 @@ func selectDatabase(_ *Answers, c *Call) {
 	}
 }
 
+// auth is AUTH [username] password. Nobody has a password here; the default user
+// needs none.
+func auth(_ *Answers, c *Call) {
+	switch {
+	case len(c.Args) == 2:
+		c.fail(resp.TextNoPassword)
+	case len(c.Args) > 3:
+		c.fail(resp.TextSyntax)
+	case string(c.Args[1]) != defaultUser:
+		c.fail(resp.TextWrongPassword)
+	default:
+		c.ok()
+	}
+}
+
+const defaultUser = "default"
+
 // hello is HELLO [protover [AUTH username password] [SETNAME clientname]].
 func hello(a *Answers, c *Call) {
 	protocol, name := c.Client.Protocol, c.Client.Name
 	if len(c.Args) > 1 {
-		n, err := strconv.ParseInt(string(c.Args[1]), 10, 64)
-		if err != nil {
+		n, ok := resp.ParseInteger(c.Args[1])
+		if !ok {
 			c.fail(resp.TextProtocolVersion)
 			return
 		}
@@ -66,8 +84,7 @@ func hello(a *Answers, c *Call) {
 	for rest := c.Args[min(2, len(c.Args)):]; len(rest) > 0; {
 		switch {
 		case len(rest) >= 3 && bytes.EqualFold(rest[0], []byte("auth")):
-			// Nobody has a password here; the default user needs none.
-			if string(rest[1]) != "default" {
+			if string(rest[1]) != defaultUser {
 				c.fail(resp.TextWrongPassword)
 				return
 			}
@@ -108,9 +125,15 @@ func (a *Answers) appendHello(c *Call) {
 
 func clientID(_ *Answers, c *Call) { c.integer(c.Client.ID) }
 
-// validName is what Redis takes as a client's name: printable ASCII, no blanks.
-// An empty one takes the name away.
+// maxName bounds what a client may have the proxy remember of it, in bytes.
+const maxName = 256
+
+// validName is what Redis takes as a client's name: printable ASCII, no blanks;
+// here it is bounded too. An empty one takes the name away.
 func validName(name []byte) bool {
+	if len(name) > maxName {
+		return false
+	}
 	for _, ch := range name {
 		if ch < '!' || ch > '~' {
 			return false

@@ -52,6 +52,7 @@ type function func(*Answers, *Call)
 var functions = func() []function {
 	table := make([]function, command.Len())
 	for name, f := range map[string]function{
+		"auth":           auth,
 		"ping":           ping,
 		"echo":           echo,
 		"quit":           quit,

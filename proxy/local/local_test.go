@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"ringmain/command"
+	"ringmain/resp"
 )
 
 func TestEveryLocalCommandHasAnAnswer(t *testing.T) {
@@ -69,6 +70,19 @@ func TestHelloChangesTheProtocolOnlyWhenAllIsRight(t *testing.T) {
 	}
 }
 
+func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
+	for words, want := range map[string]string{
+		"AUTH pw":           "-" + resp.TextNoPassword + "\r\n",
+		"AUTH default pw":   "+OK\r\n",
+		"AUTH joe pw":       "-" + resp.TextWrongPassword + "\r\n",
+		"AUTH default pw x": "-" + resp.TextSyntax + "\r\n",
+	} {
+		if got := ask(t, &Client{Protocol: 2}, words); got != want {
+			t.Errorf("%s: %q", words, got)
+		}
+	}
+}
+
 func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
 	client := &Client{Protocol: 2}
 	all := ask(t, client, "INFO")
@@ -102,6 +116,9 @@ func TestConfigGetMatchesPatterns(t *testing.T) {
 		"CONFIG GET save":            "*2\r\n$4\r\nsave\r\n$0\r\n\r\n",
 		"CONFIG GET APPEND*":         "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n",
 		"CONFIG GET nothing":         "*0\r\n",
+		"CONFIG GET [s]a?e":          "*2\r\n$4\r\nsave\r\n$0\r\n\r\n",
+		"CONFIG GET [^s]ave":         "*0\r\n",
+		"CONFIG GET [":               "*0\r\n",
 		"CONFIG GET save appendonly": "*4\r\n$10\r\nappendonly\r\n$2\r\nno\r\n$4\r\nsave\r\n$0\r\n\r\n",
 	} {
 		if got := ask(t, client, words); got != want {
@@ -111,7 +128,7 @@ func TestConfigGetMatchesPatterns(t *testing.T) {
 }
 
 func TestCommandInfoOfAnUnknownNameIsNull(t *testing.T) {
-	if got := ask(t, &Client{Protocol: 2}, "COMMAND INFO nosuch"); got != "*1\r\n*-1\r\n" {
+	if got := ask(t, &Client{Protocol: 2}, "COMMAND INFO nosuch"); got != "*1\r\n$-1\r\n" {
 		t.Errorf("%q", got)
 	}
 	if got := ask(t, &Client{Protocol: 3}, "COMMAND DOCS"); got != "%0\r\n" {

@@ -3,11 +3,11 @@ package local
 import (
 	"fmt"
 	"os"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
 
-	"github.com/tidwall/match"
 	"github.com/tidwall/redcon"
 
 	"ringmain/command"
@@ -34,7 +34,7 @@ func commandInfo(a *Answers, c *Call) {
 		if cmd := command.ByName(name); cmd != nil {
 			c.Out = command.AppendInfo(c.Out, cmd, c.Client.Protocol == 3)
 		} else {
-			c.Out = resp.AppendNullArray(c.Out, c.Client.Protocol)
+			c.Out = resp.AppendNull(c.Out, c.Client.Protocol)
 		}
 	}
 }
@@ -50,7 +50,8 @@ func configGet(_ *Answers, c *Call) {
 	var pairs []string
 	for _, p := range parameters {
 		for _, pattern := range c.Args[2:] {
-			if match.Match(p.name, strings.ToLower(string(pattern))) {
+			// Redis's patterns, as far as names have no slash.
+			if matched, err := path.Match(strings.ToLower(string(pattern)), p.name); matched && err == nil {
 				pairs = append(pairs, p.name, p.value)
 				break
 			}

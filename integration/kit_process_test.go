@@ -1,0 +1,102 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"ringmain/config"
+	"ringmain/internal/redistest"
+)
+
+// binaryDir holds the built program for the length of the test run.
+var binaryDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "ringmain-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binaryDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// binary is the program, built once and without the race detector, so that its
+// memory and speed are those of the real thing.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryDir, "ringmain")
+	out, err := exec.Command("go", "build", "-o", path, "ringmain").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// startProcess runs the program as a process of its own, in front of servers,
+// for the length of the test.
+func startProcess(t testing.TB, servers []addresser, options ...option) *redistest.Server {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := configuration(t, servers, options...)
+	return redistest.StartProgram(t, redistest.Program{
+		Name: "ringmain", Path: path,
+		Args: func(port int, dir string) ([]string, error) {
+			cfg.Listeners[0].Address = "127.0.0.1:" + strconv.Itoa(port)
+			file := filepath.Join(dir, "config.yaml")
+			return []string{"--config", file}, os.WriteFile(file, []byte(yamlOf(cfg)), 0o600)
+		},
+		Ready: func(_ context.Context, addr string) error {
+			c, err := redistest.Dial(addr, gross)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = c.Do("PING")
+			return err
+		},
+	})
+}
+
+// yamlOf writes what options may have altered.
+func yamlOf(c *config.Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "listeners: [{address: '%s'}]\nloops: %d\n", c.Listeners[0].Address, c.Loops)
+	l := c.Limits
+	fmt.Fprintf(&b, "limits: {clients: %d, request: %v, arguments: %d, client_output: %v, node_queue: %v, memory: %v}\n",
+		l.Clients, l.Request, l.Arguments, l.ClientOutput, l.NodeQueue, l.Memory)
+	fmt.Fprintf(&b, "timeouts: {client_stall: %v}\npools:\n  main:\n", c.Timeouts.ClientStall)
+	p := mainPool(c)
+	if p.Embedded > 0 {
+		fmt.Fprintf(&b, "    embedded: %d\n", p.Embedded)
+	} else {
+		b.WriteString("    nodes:\n")
+	}
+	for _, n := range p.Nodes {
+		fmt.Fprintf(&b, "    - {name: %s, address: '%s', weight: %d}\n", n.Name, n.Address, n.Weight)
+	}
+	fmt.Fprintf(&b, "    timeouts: {connect: %v, request: %v, slow: %v}\n",
+		p.Timeouts.Connect, p.Timeouts.Request, p.Timeouts.Slow)
+	return b.String()
+}
+
+// descriptors is how many files a process has open.
+func descriptors(t testing.TB, pid int) int {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

@@ -1,0 +1,181 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmain/app"
+	"ringmain/config"
+	"ringmain/internal/redistest"
+)
+
+// gross is how long something may take that takes no time: only a test that has
+// failed waits for it.
+const gross = 30 * time.Second
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(gross); !condition(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("never happened: %s", what)
+		}
+	}
+}
+
+// option alters the configuration that a test starts Ringmain with. Values are
+// taken as they are: nothing is checked or resolved after it.
+type option func(*config.Config)
+
+func loops(n int) option { return func(c *config.Config) { c.Loops = n } }
+
+// requestTimeout is how long a server may take to answer.
+func requestTimeout(d time.Duration) option {
+	return func(c *config.Config) { mainPool(c).Timeouts.Request = config.Duration(d) }
+}
+
+// connectTimeout is how long a server may take to shake hands.
+func connectTimeout(d time.Duration) option {
+	return func(c *config.Config) { mainPool(c).Timeouts.Connect = config.Duration(d) }
+}
+
+func mainPool(c *config.Config) *config.Pool { return c.Pools["main"] }
+
+// addresser is a redistest.Server or a redistest.Relay.
+type addresser interface{ Addr() string }
+
+// configuration has one loop and the servers as nodes a, b, c and so on of the
+// pool main; without servers, three embedded ones.
+func configuration(t testing.TB, servers []addresser, options ...option) *config.Config {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("listeners: [{address: '127.0.0.1:0'}]\nloops: 1\npools:\n  main:\n")
+	if len(servers) == 0 {
+		text.WriteString("    embedded: 3\n")
+	} else {
+		text.WriteString("    nodes:\n")
+	}
+	for i, s := range servers {
+		fmt.Fprintf(&text, "    - {name: %s, address: '%s'}\n", nodeName(i), s.Addr())
+	}
+	cfg, err := config.Parse("test", []byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range options {
+		o(cfg)
+	}
+	return cfg
+}
+
+func nodeName(i int) string { return string(rune('a' + i)) }
+
+// servers makes any kind of servers fit for start.
+func servers[S addresser](list ...S) []addresser {
+	var out []addresser
+	for _, s := range list {
+		out = append(out, s)
+	}
+	return out
+}
+
+// startRedis starts n servers for the length of the test.
+func startRedis(t testing.TB, n int, options ...string) []*redistest.Server {
+	t.Helper()
+	var list []*redistest.Server
+	for range n {
+		list = append(list, redistest.Start(t, options...))
+	}
+	return list
+}
+
+// ringmain runs inside the test's process.
+type ringmain struct {
+	addr string
+	log  *logBuffer
+	stop func() // waits until it has stopped; a second call does nothing
+}
+
+func (r *ringmain) Addr() string { return r.addr }
+
+// start runs Ringmain in front of servers until the end of the test, or until
+// stop. Its log is shown if the test fails.
+func start(t testing.TB, servers []addresser, options ...option) *ringmain {
+	t.Helper()
+	log := &logBuffer{}
+	a := app.New(configuration(t, servers, options...), slog.New(slog.NewTextHandler(log, nil)))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	select {
+	case <-a.Ready():
+	case err := <-ended:
+		cancel()
+		t.Fatalf("Ringmain did not start: %v\n%s", err, log)
+	}
+	r := &ringmain{addr: a.Addresses()[0], log: log}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Ringmain ended with: %v", err)
+			}
+		case <-time.After(gross):
+			t.Error("Ringmain does not stop")
+		}
+	})
+	t.Cleanup(func() {
+		r.stop()
+		if t.Failed() {
+			t.Logf("log of Ringmain at %s:\n%s", r.addr, log)
+		}
+	})
+	return r
+}
+
+// maxLog bounds what a test keeps of a log.
+const maxLog = 1 << 20
+
+// logBuffer keeps the beginning of a log.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.buf.Len() < maxLog {
+		b.buf.Write(p)
+	}
+	return len(p), nil
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// contains reports whether one line of the log has all of the texts.
+func (b *logBuffer) contains(texts ...string) bool {
+	for line := range strings.Lines(b.String()) {
+		found := true
+		for _, text := range texts {
+			found = found && strings.Contains(line, text)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmain/app"
+)
+
+func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	typo := file("typo.yaml", "loops: 1\nlopps: 2\n")
+	busy := file("busy.yaml", fmt.Sprintf("listeners: [{address: '%s'}]\npools: {main: {embedded: 1}}\n", taken.Addr()))
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string // in what it writes to standard error
+	}{
+		"unknown command":     {[]string{"nosuch"}, exitUsage, `unknown command "nosuch"`},
+		"unknown flag":        {[]string{"--nosuch"}, exitUsage, "flag provided but not defined: -nosuch"},
+		"unknown flag, serve": {[]string{"serve", "--nosuch"}, exitUsage, "usage: ringmain"},
+		"flag without value":  {[]string{"--config"}, exitUsage, "flag needs an argument"},
+		"argument too many":   {[]string{"serve", "--config", typo, "more"}, exitUsage, `unexpected argument "more"`},
+		"help":                {[]string{"--help"}, exitOK, "usage: ringmain"},
+		"missing file":        {[]string{"--config", filepath.Join(dir, "none.yaml")}, exitError, "none.yaml: no such file"},
+		"unknown key":         {[]string{"--config", typo}, exitError, "lopps"},
+		"its line":            {[]string{"--config", typo}, exitError, "typo.yaml:2"},
+		"address in use":      {[]string{"--config", busy}, exitError, "address already in use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), c.args, &stdout, &stderr); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			if !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("it says %q, want %q in it", stderr.String(), c.want)
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("it writes %q to standard output", stdout.String())
+			}
+		})
+	}
+}
+
+func TestTheVersionIsWrittenToStandardOutput(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"version"}, &stdout, &stderr)
+	if want := "ringmain " + app.Version + "\n"; code != exitOK || stdout.String() != want || stderr.Len() > 0 {
+		t.Errorf("exit code %d, output %q, errors %q", code, stdout.String(), stderr.String())
+	}
+}
+
+// log is a writer that a test reads while the program writes.
+type log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func TestItServesUntilItIsAskedToStopAndEndsWithoutAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("listeners: [{address: '127.0.0.1:0'}]\npools: {main: {embedded: 2}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stdout bytes.Buffer
+	stderr := &log{}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve", "--config", file}, &stdout, stderr) }()
+	conn, err := net.Dial("tcp", addressIn(t, stderr, ended))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	reply := make([]byte, len("+PONG\r\n"))
+	if _, err := conn.Read(reply); err != nil || string(reply) != "+PONG\r\n" {
+		t.Errorf("PING: %q, %v", reply, err)
+	}
+	cancel()
+	select {
+	case code := <-ended:
+		if code != exitOK {
+			t.Errorf("exit code %d\n%s", code, stderr)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not stop")
+	}
+	if _, err := conn.Read(reply); err == nil {
+		t.Error("a client's connection is still open")
+	}
+}
+
+// addressIn waits for the log line that says where the program listens.
+func addressIn(t *testing.T, text fmt.Stringer, ended <-chan int) string {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-tick.C {
+		if _, after, found := strings.Cut(text.String(), "msg=listening address="); found {
+			return strings.Fields(after)[0]
+		}
+		select {
+		case code := <-ended:
+			t.Fatalf("it ended with code %d\n%s", code, text)
+		default:
+		}
+	}
+	t.Fatalf("it does not say where it listens\n%s", text)
+	return ""
+}

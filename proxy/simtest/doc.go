@@ -1,0 +1,13 @@
+// Package simtest tests the data path as a whole, from a client's bytes to a
+// server and back, in the simulated network: real cores, sessions and server
+// connections on simulated loops, model servers, and clients that remember what
+// they were told. It has no code of its own.
+//
+// A run follows from its seed alone. A test that fails says which one:
+//
+//	RINGMAIN_SEED=17 go test -run TestName ./proxy/simtest
+//
+// runs that seed only and writes what happened to standard error.
+// RINGMAIN_TORTURE=1 runs many more seeds; the race detector, under which a world
+// is eight times slower, a fifth of them. A full check runs the package both ways.
+package simtest

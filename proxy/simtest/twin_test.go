@@ -1,0 +1,73 @@
+package simtest
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"ringmain/internal/simredis"
+	"ringmain/ioloop"
+	"ringmain/resp"
+)
+
+// twin is one Redis in place of the proxy and all its servers, without a
+// network: it says at once what the reply to the next command of a client is.
+type twin struct {
+	handler ioloop.Handler
+	out     []byte
+	proto   string
+}
+
+func newTwin(s *scene) *twin {
+	t := &twin{handler: simredis.New(twinLoop{s.w.Now}, simredis.Options{}).Accept(), proto: "2"}
+	t.handler.Opened(twinConn{t: t}, nil)
+	return t
+}
+
+// reply is the reply to a command, as bytes.
+func (t *twin) reply(args []string) []byte {
+	switch name := strings.ToLower(args[0]); {
+	case name == "reset": // the model does not know it
+		t.ask("HELLO", "2")
+		t.proto = "2"
+		return []byte("+RESET\r\n")
+	case name == "hello":
+		t.proto = args[1]
+	}
+	return t.ask(args...)
+}
+
+func (t *twin) ask(args ...string) []byte {
+	t.out = nil
+	t.handler.Data(resp.AppendCommand(nil, args...))
+	return t.out
+}
+
+// sameReply compares a reply of the proxy with the twin's. HELLO differs in what
+// it says of the connection.
+func sameReply(args []string, got, want []byte) bool {
+	if strings.EqualFold(args[0], "hello") {
+		return got[0] == want[0] && bytes.Contains(got, []byte("proto\r\n:"+args[1]+"\r\n"))
+	}
+	return bytes.Equal(got, want)
+}
+
+// twinLoop is all of a loop that the model needs without a network.
+type twinLoop struct{ now func() time.Duration }
+
+func (l twinLoop) Now() time.Time                           { return time.Unix(0, 0).Add(l.now()) }
+func (twinLoop) After(time.Duration, func()) ioloop.Timer   { panic("not needed") }
+func (twinLoop) AtEnd(func())                               { panic("not needed") }
+func (twinLoop) Dial(string, time.Duration, ioloop.Handler) { panic("not needed") }
+func (twinLoop) Post(func()) bool                           { panic("not needed") }
+func (twinLoop) Memory() int                                { return 0 }
+
+// twinConn collects what the model answers.
+type twinConn struct {
+	ioConn
+	t *twin
+}
+
+func (c twinConn) Write(b []byte)     { c.t.out = append(c.t.out, b...) }
+func (c twinConn) RemoteAddr() string { return "twin:1" }
+func (c twinConn) LocalAddr() string  { return "twin:2" }
