@@ -16,6 +16,7 @@ deps: ## what the tests need from the system: redis, twemproxy, gcc, …
 
 test: deps ## all tests under the race detector (`make lint` vets)
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout $(TESTTIMEOUT) ./...
+	$(GO) test -vet=off -timeout $(TESTTIMEOUT) ./proxy/simtest # all seeds; the detector slows a simulated world eightfold
 
 lint: ## gofmt, go vet, staticcheck
 	@scripts/gofmt.sh
@@ -24,6 +25,7 @@ lint: ## gofmt, go vet, staticcheck
 
 torture: deps ## the tests with their large budgets, then fuzzing: FUZZTIME=10m for each target
 	RINGMAIN_TORTURE=1 CGO_ENABLED=1 $(GO) test -race -vet=off -count=1 -timeout 3h ./...
+	RINGMAIN_TORTURE=1 $(GO) test -vet=off -count=1 -timeout 3h ./proxy/simtest
 	@$(MAKE) fuzz
 
 fuzz: ## fuzzes every target for FUZZTIME

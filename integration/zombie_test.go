@@ -1,8 +1,8 @@
 package integration
 
 import (
-	"bytes"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -162,7 +162,7 @@ func TestWithoutTheKillEachWriteThatWasHeldBackShows(t *testing.T) {
 	}
 }
 
-// blanker relays to target and makes CLIENT KILL a CLIENT LIST.
+// blanker relays to target and makes CLIENT KILL harmless.
 type blanker struct{ net.Listener }
 
 func (b blanker) Addr() string { return b.Listener.Addr().String() }
@@ -196,7 +196,7 @@ func blank(from, to *net.TCPConn) {
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			_, _ = to.Write(bytes.ReplaceAll(buffer[:n], []byte("KILL"), []byte("LIST")))
+			_, _ = to.Write(harmless(buffer[:n]))
 		}
 		if err != nil {
 			_ = to.CloseWrite()
@@ -204,4 +204,12 @@ func blank(from, to *net.TCPConn) {
 			return
 		}
 	}
+}
+
+var killID = regexp.MustCompile(`KILL\r\n\$2\r\nID\r\n\$\d+\r\n\d+`)
+
+// harmless makes each CLIENT KILL ID in b one of a connection that does not
+// exist.
+func harmless(b []byte) []byte {
+	return killID.ReplaceAll(b, []byte("KILL\r\n$$2\r\nID\r\n$$10\r\n9999999999"))
 }
