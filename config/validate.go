@@ -117,8 +117,8 @@ func (v *validator) pool(path string, p *Pool) {
 	v.nodes(path+".nodes", p.Nodes)
 	v.only(path+".distribution", p.Distribution, "ring")
 	v.only(path+".hash", p.Hash, "xxh64")
-	if n := len(p.HashTag); n != 0 && n != 2 {
-		v.fault(path+".hash_tag", "must be empty or exactly two bytes, is %q", clip(p.HashTag))
+	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
+		v.fault(path+".hash_tag", "must be empty or exactly two visible ASCII characters, is %q", clip(p.HashTag))
 	}
 	v.only(path+".on_node_down", p.OnNodeDown, "fail")
 	t := p.Timeouts
