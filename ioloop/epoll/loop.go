@@ -147,6 +147,7 @@ func (l *Loop) finish() {
 		l.atEnd[i] = nil
 	}
 	l.atEnd = l.atEnd[:0]
+	l.bury() // before output: whoever has to know of a loss does before a client does
 	for i := 0; i < len(l.dirty); i++ {
 		c := l.dirty[i]
 		c.dirty = false
