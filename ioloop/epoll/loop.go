@@ -19,7 +19,10 @@ const (
 	maxEvents = 512
 	// maxPolls is how often an iteration looks for more events before it
 	// flushes: larger batches mean fewer writes, which are most of the cost.
-	maxPolls = 4
+	maxPolls = 10
+	// maxBatch is how many connections with output end an iteration early, so
+	// that none of them waits for long.
+	maxBatch = 256
 )
 
 // Loop is an ioloop.Loop on epoll. New makes it, Run drives it.
@@ -102,7 +105,7 @@ func (l *Loop) iterate() error {
 	l.now = time.Now()
 	l.deliverOld()
 	l.serve(n)
-	for polls := 0; polls < maxPolls; polls++ {
+	for polls := 0; polls < maxPolls && len(l.dirty) < maxBatch; polls++ {
 		if n, err = l.poll(); err != nil {
 			return err
 		}
