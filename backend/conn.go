@@ -40,9 +40,13 @@ type Conn struct {
 	lost  givenUp
 
 	attempts   int       // that failed in a row
+	saidDown   bool      // the log says why there is no connection
 	readySince time.Time // of the present or the last connection
 	redial     ioloop.Timer
 }
+
+// stopping is why requests fail when the proxy ends.
+const stopping = "is not used any more: the proxy is stopping"
 
 // givenUp is why and in which state a connection was given up, until Closed.
 type givenUp struct {
@@ -77,7 +81,11 @@ func (c *Conn) send(e entry, request []byte) {
 		c.written += uint64(len(request))
 		e.end = c.written
 	case closing, stopped:
-		e.to.Failed(e.seq, c.node.down("closed the connection"))
+		what := stopping
+		if c.state == closing {
+			what = c.lost.what
+		}
+		e.to.Failed(e.seq, c.node.down(what))
 		return
 	default:
 		c.pending = append(c.pending, request...)
@@ -227,10 +235,9 @@ func (c *Conn) connectionLost(unsent int) {
 func (c *Conn) attemptFailed(what string, cause error) {
 	n := c.node
 	c.attempts++
-	first := c.failing == nil || c.attempts == 1
-	level := levelOf(first)
-	n.opt.Log.Log(noContext, level, "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
+	n.opt.Log.Log(noContext, levelOf(!c.saidDown), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, "cause", cause, "attempt", c.attempts)
+	c.saidDown = true
 	c.state = waiting
 	c.failing = n.down(what)
 	c.pending = nil
@@ -276,5 +283,5 @@ func (c *Conn) stop() {
 		left = 0
 	}
 	c.pending = nil
-	c.failAll(c.node.lost("is no longer used"), left)
+	c.failAll(c.node.lost(stopping), left)
 }

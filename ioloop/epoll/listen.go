@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -34,7 +35,11 @@ type Listener struct {
 
 // Listen binds address, host:port.
 func Listen(address string) (*Listener, error) {
-	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	network := "tcp"
+	if ap, err := netip.ParseAddrPort(address); err == nil && ap.Addr().Is4() {
+		network = "tcp4" // 0.0.0.0 does not mean [::]
+	}
+	ln, err := new(net.ListenConfig).Listen(context.Background(), network, address)
 	if err != nil {
 		return nil, err
 	}
