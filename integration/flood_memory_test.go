@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -35,72 +34,6 @@ func TestAClientThatAsksForLargeRepliesAfterSmallOnesIsBoundedToo(t *testing.T) 
 	if peak > floodRSS {
 		t.Errorf("Ringmain took %d KiB, want at most %d", peak, floodRSS)
 	}
-}
-
-// Many clients that do not read stay each within its bound, but not together:
-// the one that is owed the most has to go, and only it.
-func TestOverTheBoundOfAllMemoryTheClientThatIsOwedTheMostGoesFirst(t *testing.T) {
-	const smallReplies, largeReplies = 9, 60
-	const room = 90 * mebibyte // that the modest ones fill, of 128
-	list := startRedis(t, 1)
-	r := startProcess(t, servers(list...), floodLimits, func(c *config.Config) {
-		c.Limits.Memory = 128 * mebibyte
-		c.Timeouts.ClientStall = config.Duration(time.Minute)
-	})
-	value := repeat(mebibyte, "x")
-	if _, err := list[0].Do("SET", "large", value); err != nil {
-		t.Fatal(err)
-	}
-	name := func(w *wire, name string) *wire {
-		expect(t, "CLIENT SETNAME", w.do("CLIENT", "SETNAME", name), "+OK\r\n")
-		return w
-	}
-	var modest []*wire
-	for held := 0; held < room; {
-		w := name(dial(t, r.Addr()), "modest")
-		w.send(repeat(smallReplies, array("GET", "large")))
-		modest = append(modest, w)
-		before := held
-		eventually(t, "the client is owed something", func() bool {
-			held = buffersHeld(t, r)
-			return held > before+(smallReplies-6)*mebibyte
-		})
-	}
-	greedy := name(dial(t, r.Addr()), "greedy")
-	greedy.send(repeat(largeReplies, array("GET", "large")))
-	eventually(t, "a client is cut off", func() bool { return strings.Contains(r.Log(), "client cut off") })
-	for line := range strings.Lines(r.Log()) {
-		if strings.Contains(line, "cut off") && !strings.Contains(line, "name=greedy") {
-			t.Errorf("the wrong client was cut off: %s", line)
-		}
-	}
-	if !strings.Contains(r.Log(), "limits.memory") {
-		t.Errorf("the log does not say why:\n%s", r.Log())
-	}
-	for _, w := range modest {
-		for _, reply := range w.replies(smallReplies) {
-			if len(reply) != len(value)+len("$1048576\r\n\r\n") {
-				t.Fatalf("a modest client got %q", clip(reply))
-			}
-		}
-	}
-	peak := peakKiB(t, r.Pid())
-	t.Logf("Ringmain: at most %d MiB", peak>>10)
-	if peak > 2*128<<10 {
-		t.Errorf("Ringmain took %d KiB with limits.memory 128MiB", peak)
-	}
-}
-
-// buffersHeld is what Ringmain says that it holds.
-func buffersHeld(t *testing.T, r *redistest.Server) int {
-	t.Helper()
-	info := dial(t, r.Addr()).do("INFO", "memory")
-	_, text, _ := strings.Cut(info, "ringmain_buffers:")
-	n := 0
-	for _, c := range strings.TrimRight(strings.SplitN(text, "\r\n", 2)[0], "\r\n") {
-		n = 10*n + int(c-'0')
-	}
-	return n
 }
 
 // A server that stands still fills what may wait for it, and no more.

@@ -54,6 +54,7 @@ type Core struct {
 	merges  mergePool
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer
+	leaving int // clients that were cut off and still hold their buffers
 	fresh   int // bytes of replies since memory was last looked at
 
 	httpSeen   int // clients that sent HTTP

@@ -6,7 +6,6 @@ import "sync/atomic"
 // they hold and read the others' sums; none waits for another.
 type Memory struct {
 	limit  int64
-	loops  int
 	shares []share
 	joined atomic.Int32
 }
@@ -14,12 +13,15 @@ type Memory struct {
 // share is one loop's part, on a cache line of its own.
 type share struct {
 	held atomic.Int64
-	_    [56]byte
+	// largest is what the loop holds for the client for which it holds the most;
+	// 0 while memory is not nearly short.
+	largest atomic.Int64
+	_       [48]byte
 }
 
 // NewMemory makes the bound for that many loops.
 func NewMemory(limit int, loops int) *Memory {
-	return &Memory{limit: int64(limit), loops: loops, shares: make([]share, loops)}
+	return &Memory{limit: int64(limit), shares: make([]share, loops)}
 }
 
 func (m *Memory) join() *share { return &m.shares[m.joined.Add(1)-1] }
@@ -45,22 +47,48 @@ func (c *Core) grown(n int) {
 }
 
 // publishMemory makes this loop's memory known, and cuts its largest client off
-// if all loops together hold too much and this one more than its part.
+// if all loops together hold too much and no other loop has a larger one.
 func (c *Core) publishMemory() {
 	c.fresh = 0
 	own := int64(c.loop.Memory() + c.spools.bytes)
 	c.share.held.Store(own)
-	m := c.Memory
-	if own <= m.limit/int64(m.loops) || int64(m.Held()) <= m.limit {
+	total := int64(c.Memory.Held())
+	if total <= c.Memory.limit/2 {
+		c.share.largest.Store(0)
 		return
 	}
-	var largest *Session
+	largest := c.largest()
+	if largest == nil {
+		c.share.largest.Store(0)
+		return
+	}
+	size := int64(largest.holds())
+	c.share.largest.Store(size)
+	if total <= c.Memory.limit || c.leaving > 0 || c.Memory.largestBeside(c.share) > size {
+		return // what those hold that were cut off is free in a moment
+	}
+	// So that no other loop cuts one off too.
+	c.share.held.Store(own - size)
+	c.share.largest.Store(0)
+	largest.cut("memory is short (limits.memory) and the most is held for it")
+}
+
+// largest is the client for which the most is held, nil if there is none.
+func (c *Core) largest() (found *Session) {
 	for _, s := range c.watched {
-		if !s.gone && (largest == nil || s.holds() > largest.holds()) {
-			largest = s
+		if !s.gone && (found == nil || s.holds() > found.holds()) {
+			found = s
 		}
 	}
-	if largest != nil {
-		largest.cut("memory is short (limits.memory) and the most is held for it")
+	return found
+}
+
+// largestBeside is the most that a loop other than own holds for one client.
+func (m *Memory) largestBeside(own *share) (most int64) {
+	for i := range m.shares {
+		if s := &m.shares[i]; s != own {
+			most = max(most, s.largest.Load())
+		}
 	}
+	return most
 }

@@ -35,6 +35,7 @@ type Session struct {
 	eof     bool // the client sends no more
 	ending  bool // nothing more is executed; closes once all replies are out
 	gone    bool // the connection is closed or cut off
+	leaving bool // cut off, and counted in core.leaving until it is closed
 
 	watched bool      // in core.watched
 	taken   uint64    // bytes the kernel had taken when last looked at
@@ -144,6 +145,11 @@ func (s *Session) closeIfDone() {
 func (s *Session) Closed(error) {
 	s.gone = true
 	s.releaseReplies()
+	if s.leaving {
+		s.leaving = false
+		s.core.leaving--
+		s.core.publishMemory()
+	}
 }
 
 // cut ends a client that harms others or cannot be served rightly.
@@ -154,6 +160,8 @@ func (s *Session) cut(reason string) {
 	s.gone = true
 	s.core.Log.Warn("client cut off", "reason", reason, "client", s.conn.RemoteAddr(),
 		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "unfinished_request", s.conn.Kept(), "awaited", s.replies.len())
+	s.leaving = true
+	s.core.leaving++
 	s.conn.Abort()
 }
 

@@ -294,8 +294,13 @@ func TestWhenMemoryIsShortTheClientThatIsOwedTheMostGoesFirst(t *testing.T) {
 	sc.core.Memory.limit = 1000
 	sc.loop.memory = 1001
 	sc.core.publishMemory()
+	sc.core.publishMemory() // before the big one has let go of its buffers
 	if sc.client.aborted || !big.aborted {
 		t.Errorf("cut off: the small one %v, the big one %v", sc.client.aborted, big.aborted)
+	}
+	s2.Closed(io.EOF)
+	if !sc.client.aborted {
+		t.Error("the small one is kept though memory is still short")
 	}
 }
 
