@@ -3,9 +3,6 @@ package integration
 import (
 	"testing"
 	"time"
-
-	"ringmain/config"
-	"ringmain/internal/redistest"
 )
 
 func TestAClientThatAsksForLargeRepliesAfterSmallOnesIsBoundedToo(t *testing.T) {
