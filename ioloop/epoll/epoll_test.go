@@ -54,7 +54,10 @@ func (h *harness) Wait(loop ioloop.Loop, cond func() bool) bool {
 	for end := time.Now().Add(looptest.Patience); time.Now().Before(end); runtime.Gosched() {
 		met := make(chan bool, 1)
 		if !loop.Post(func() { met <- cond() }) {
-			return cond()
+			if h.running[loop] == nil {
+				return cond()
+			}
+			continue // the queue is full
 		}
 		if <-met {
 			return true
