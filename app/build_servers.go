@@ -34,7 +34,7 @@ func (a *App) buildServers() (*servers, error) {
 		}
 		pools = append(pools, pool)
 	}
-	snapshot, err := router.New(1, pools)
+	snapshot, err := router.New(1, pools, nil)
 	if err != nil {
 		return nil, err
 	}

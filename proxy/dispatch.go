@@ -66,7 +66,7 @@ func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool 
 		s.answer(redcon.AppendError(s.scratch(), errReserved))
 		return true
 	}
-	return s.sendWhole(s.core.Snapshot.Pick(key), cmd, r, size)
+	return s.sendWhole(s.core.Snapshot.Pick(router.ByRoutes, key), cmd, r, size)
 }
 
 // sendWhole sends a request as it is to one place.

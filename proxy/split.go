@@ -42,7 +42,7 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 		}
 	}
 	c := s.core
-	c.Snapshot.Split(&c.split, args, step)
+	c.Snapshot.Split(&c.split, router.ByRoutes, args, step)
 	if c.split.Groups() == 1 {
 		return s.sendWhole(c.split.Place(0), cmd, r, size)
 	}

@@ -85,7 +85,7 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 			Rand: func() float64 { return 0 }})
 	}
 	var err error
-	if cfg.Snapshot, err = router.New(1, []router.Pool{pool}); err != nil {
+	if cfg.Snapshot, err = router.New(1, []router.Pool{pool}, nil); err != nil {
 		b.Fatal(err)
 	}
 	loop := &stillLoop{now: time.Unix(1000, 0)}

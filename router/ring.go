@@ -61,7 +61,7 @@ type point struct {
 // NewRing builds a ring of the servers' names and weights; Owner gives indexes
 // into servers, which is not kept. The error tells all that is wrong.
 func NewRing(servers []Server) (*Ring, error) {
-	if err := checkServers(servers); err != nil {
+	if err := errors.Join(checkServers(servers), checkRing(servers)); err != nil {
 		return nil, err
 	}
 	points := ringPoints(servers)
@@ -94,32 +94,10 @@ func indexPoints(points []point, servers int) *Ring {
 	return r
 }
 
-func checkServers(servers []Server) error {
-	if len(servers) == 0 {
-		return errors.New("no servers")
-	}
-	var errs []error
-	weights := 0
-	seen := make(map[string]bool, len(servers))
-	for i, s := range servers {
-		switch {
-		case s.Name == "":
-			errs = append(errs, fmt.Errorf("server number %d has no name", i+1))
-		case seen[s.Name]:
-			errs = append(errs, fmt.Errorf("server %q: there are two of that name", s.Name))
-		}
-		if s.Weight < 1 || s.Weight > MaxWeight {
-			errs = append(errs, fmt.Errorf("server %q: weight %d: must be 1 to %d", s.Name, s.Weight, MaxWeight))
-		} else {
-			weights += s.Weight
-		}
-		seen[s.Name] = true
-	}
-	if weights > MaxPoints/PointsPerWeight {
-		errs = append(errs, fmt.Errorf("all weights together are %d: at most %d, as each unit takes %d points of a ring and it has at most %d",
-			weights, MaxPoints/PointsPerWeight, PointsPerWeight, MaxPoints))
-	}
-	return errors.Join(errs...)
+// checkRing tells what is wrong with the weights of servers for a ring.
+func checkRing(servers []Server) error {
+	return checkWeights(servers, MaxWeight, MaxPoints/PointsPerWeight,
+		fmt.Sprintf("each unit takes %d points of a ring and it has at most %d", PointsPerWeight, MaxPoints))
 }
 
 // ringPoints are the points of all servers, server by server.

@@ -67,7 +67,7 @@ func TestPointsAreAsDocumented(t *testing.T) {
 func TestPlacementOfKnownKeys(t *testing.T) {
 	s, err := New(1, []Pool{{Name: "main", HashTag: "{}", Servers: []Server{
 		{Name: "a", Weight: 1}, {Name: "b", Weight: 2}, {Name: "c", Weight: 1},
-	}}})
+	}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestPlacementOfKnownKeys(t *testing.T) {
 		"": "a", "foo": "b", "bar": "a", "key:000000000001": "c", "user:1": "a", "counter:rand": "a", "mylist": "a",
 		"hello world": "b", strings.Repeat("x", 31): "b", "x{foo}": "b", "{bar}x{foo}": "a",
 	} {
-		if got := s.Servers[s.Pick([]byte(key)).Server].Name; got != want {
+		if got := s.Servers[s.Pick(ByRoutes, []byte(key)).Server].Name; got != want {
 			t.Errorf("%q is placed on %s, want %s", key, got, want)
 		}
 	}
@@ -231,8 +231,8 @@ func TestErrorsTellEverythingThatIsWrong(t *testing.T) {
 		pools []Pool
 		want  []string
 	}{
-		{nil, []string{"0 pools"}},
-		{make([]Pool, 2), []string{"2 pools"}},
+		{nil, []string{"no pools"}},
+		{make([]Pool, 2), []string{`pool ""`, "two of that name", "no servers"}},
 		{[]Pool{{Name: "p"}}, []string{`pool "p"`, "no servers"}},
 		{[]Pool{{HashTag: "{", Servers: []Server{good}}}, []string{`hash tag "{"`}},
 		{[]Pool{{HashTag: "{}}", Servers: []Server{good}}}, []string{`hash tag "{}}"`}},
@@ -241,7 +241,7 @@ func TestErrorsTellEverythingThatIsWrong(t *testing.T) {
 			[]string{`hash tag "x"`, `"a": there are two`, `"z": weight 0`, "number 4 has no name", "weight 101"}},
 		{[]Pool{{Servers: []Server{{Name: "n", Weight: -1}, {Name: "n", Weight: -1}}}}, []string{"weight -1", "there are two"}},
 	} {
-		_, err := New(0, c.pools)
+		_, err := New(0, c.pools, nil)
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%+v: error %v does not say %q", c.pools, err, want)

@@ -1,6 +1,7 @@
-// Package router places keys on servers: it extracts the hash tag, hashes with
-// xxh64 and looks the hash up on a ring of points. Its product is an immutable
-// Snapshot, which any number of goroutines may use at the same time.
+// Package router places keys on servers: a route, the longest prefix of the key,
+// chooses the pool; the key's hash tag is hashed, and the pool's distribution
+// turns the hash into a server. Its product is an immutable Snapshot, which any
+// number of goroutines may use at the same time.
 package router
 
 import (
@@ -13,14 +14,16 @@ import (
 // Server is one Redis server of a pool.
 type Server struct {
 	// Name alone decides placement: the address may change, the keys stay.
-	// Unique within its pool.
+	// Unique within its pool. To place keys as twemproxy does, it is what
+	// twemproxy calls the server: its alias; without one host:port as written
+	// there, but only host if the port is 11211.
 	Name string
 	// Address is host:port, kept for those who dial; it is not looked at here.
 	Address string
 	// Pool is the name of the server's pool. New sets it.
 	Pool string
 	// Weight is the server's share, relative to its pool's other servers: 1 to
-	// MaxWeight.
+	// what its distribution allows, see Check.
 	Weight int
 }
 
@@ -32,7 +35,12 @@ type Pool struct {
 	HashTag string
 	// Database is the one on its servers that holds the pool's keys.
 	Database int32
-	// Servers has at least one. Their order decides nothing but their index.
+	// Distribution is one of Distributions; empty: ring.
+	Distribution string
+	// Hash is one of Hashes; empty: xxh64.
+	Hash string
+	// Servers has at least one. Their order decides nothing but their index,
+	// except with jump and modula, where it decides the placement.
 	Servers []Server
 }
 
@@ -52,7 +60,9 @@ type Snapshot struct {
 	// Servers are those of all pools, in the order given. Not to be modified.
 	Servers []Server
 
-	catchAll pool
+	pools    []pool
+	routes   *routes // nil: one pool takes all keys, or there are no routes
+	catchAll int32   // index in pools; -1: several pools and no routes
 }
 
 // distribution places the hashes of a pool's keys on its servers.
@@ -67,30 +77,62 @@ type pool struct {
 	tag          hashTag
 	database     int32
 	first        int32 // index in Snapshot.Servers of the pool's first server
+	ring         *Ring // if the distribution is one and the hash xxh64
 	distribution distribution
+	hash         keyHash
+
+	name             string
+	distributionName string
+	count            int32 // of servers
 }
 
-// New builds a snapshot. There must be exactly one pool, which takes all keys.
-// The error names the pool and everything that is wrong with it.
-func New(epoch uint64, pools []Pool) (*Snapshot, error) {
-	if len(pools) != 1 {
-		return nil, fmt.Errorf("%d pools: there must be exactly one", len(pools))
+// New builds a snapshot of pools, and of routes that choose among them: see
+// Route. One pool needs no routes. Several pools without any are reached by
+// their scopes only.
+// The error names every pool and route that is wrong, and how.
+func New(epoch uint64, pools []Pool, routes []Route) (*Snapshot, error) {
+	if len(pools) == 0 {
+		return nil, errors.New("no pools: there must be at least one")
 	}
 	s := &Snapshot{Epoch: epoch}
-	if err := s.add(&pools[0]); err != nil {
-		return nil, fmt.Errorf("pool %q: %w", pools[0].Name, err)
+	var errs []error
+	seen := map[string]bool{}
+	for i := range pools {
+		err := s.add(&pools[i])
+		if seen[pools[i].Name] {
+			err = errors.Join(err, errors.New("there are two of that name"))
+		}
+		seen[pools[i].Name] = true
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pool %q: %w", pools[i].Name, err))
+		}
+	}
+	if err := errors.Join(append(errs, s.setRoutes(pools, routes))...); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// add makes p the pool that takes all keys.
+// add appends p to the pools.
 func (s *Snapshot) add(p *Pool) error {
-	tag, tagErr := newHashTag(p.HashTag)
-	ring, ringErr := NewRing(p.Servers)
-	if err := errors.Join(tagErr, ringErr); err != nil {
+	if err := Check(*p); err != nil {
 		return err
 	}
-	s.catchAll = pool{tag: tag, database: p.Database, first: int32(len(s.Servers)), distribution: ring}
+	tag, err := newHashTag(p.HashTag)
+	if err != nil {
+		return err
+	}
+	made := pool{
+		tag: tag, database: p.Database, first: int32(len(s.Servers)), count: int32(len(p.Servers)),
+		name: p.Name, distributionName: p.distribution(), hash: hashes[p.hash()],
+	}
+	if made.distribution, err = distributions[p.distribution()].build(p.Servers); err != nil {
+		return err
+	}
+	if ring, ok := made.distribution.(*Ring); ok && made.hash.is64() {
+		made.ring = ring
+	}
+	s.pools = append(s.pools, made)
 	for _, server := range p.Servers {
 		server.Pool = p.Name
 		s.Servers = append(s.Servers, server)
@@ -98,14 +140,19 @@ func (s *Snapshot) add(p *Pool) error {
 	return nil
 }
 
-// Pick is where key lives. key may be empty and hold any bytes; it is not kept.
-// Nothing is allocated.
-func (s *Snapshot) Pick(key []byte) Place {
-	p := &s.catchAll
-	hash := xxhash.Sum64(p.tag.of(key))
-	return Place{p.first + int32(p.distribution.owner(hash, nil)), p.database}
+// Pick is where key lives, for a client of scope. key may be empty and hold any
+// bytes; it is not kept. Nothing is allocated.
+func (s *Snapshot) Pick(scope Scope, key []byte) Place {
+	p := s.poolOf(scope, key)
+	part := p.tag.of(key)
+	if p.ring != nil {
+		return Place{p.first + int32(p.ring.Owner(xxhash.Sum64(part), nil)), p.database}
+	}
+	return Place{p.first + int32(p.distribution.owner(p.hash.of(part), nil)), p.database}
 }
 
-// HashedPart is the part of key that decides its place: its hash tag, if it has
-// one, else the whole key. The result is part of key.
-func (s *Snapshot) HashedPart(key []byte) []byte { return s.catchAll.tag.of(key) }
+// HashedPart is the part of key that decides its place within its pool: its hash
+// tag, if it has one, else the whole key. The result is part of key.
+func (s *Snapshot) HashedPart(scope Scope, key []byte) []byte {
+	return s.poolOf(scope, key).tag.of(key)
+}

@@ -10,7 +10,7 @@ import (
 
 func mustSnapshot(t testing.TB, servers int) *Snapshot {
 	t.Helper()
-	s, err := New(7, []Pool{{Name: "main", HashTag: "{}", Database: 2, Servers: nameSet(1, servers)}})
+	s, err := New(7, []Pool{{Name: "main", HashTag: "{}", Database: 2, Servers: nameSet(1, servers)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func testKeys(n int) [][]byte {
 
 func TestSnapshotKeepsWhatItWasGiven(t *testing.T) {
 	servers := []Server{{Name: "a", Address: "127.0.0.1:1", Weight: 2}, {Name: "b", Address: "127.0.0.1:2", Weight: 1}}
-	s, err := New(9, []Pool{{Name: "main", Database: 3, Servers: servers}})
+	s, err := New(9, []Pool{{Name: "main", Database: 3, Servers: servers}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestSnapshotKeepsWhatItWasGiven(t *testing.T) {
 	if s.Epoch != 9 || !slices.Equal(s.Servers, want) {
 		t.Errorf("epoch %d, servers %+v", s.Epoch, s.Servers)
 	}
-	if p := s.Pick([]byte("k")); p.Database != 3 {
+	if p := s.Pick(ByRoutes, []byte("k")); p.Database != 3 {
 		t.Errorf("place %+v", p)
 	}
 }
@@ -46,9 +46,9 @@ func TestKeysOfOneTagLiveTogether(t *testing.T) {
 	places := map[Place]bool{}
 	for i := range 100 {
 		tag := "{" + strconv.Itoa(i) + "}"
-		p := s.Pick([]byte("a" + tag))
+		p := s.Pick(ByRoutes, []byte("a"+tag))
 		places[p] = true
-		if other := s.Pick([]byte(tag + "bcd")); other != p {
+		if other := s.Pick(ByRoutes, []byte(tag+"bcd")); other != p {
 			t.Errorf("tag %s is at %v and %v", tag, p, other)
 		}
 	}
@@ -94,10 +94,10 @@ func TestSplitGroupsKeysByPlaceInOrder(t *testing.T) {
 		for i := range args {
 			args[i] = []byte(strconv.Itoa(rng.IntN(40)))
 			if i%step == 0 {
-				places = append(places, s.Pick(args[i]))
+				places = append(places, s.Pick(ByRoutes, args[i]))
 			}
 		}
-		s.Split(&b, args, step)
+		s.Split(&b, ByRoutes, args, step)
 		checkSplit(t, &b, places)
 	}
 }
@@ -122,8 +122,8 @@ func TestPickAndSplitDoNotAllocate(t *testing.T) {
 	s := mustSnapshot(t, 5)
 	keys := testKeys(100)
 	var b Split
-	s.Split(&b, keys, 1)
-	if n := testing.AllocsPerRun(100, func() { s.Pick(keys[3]); s.Split(&b, keys, 1) }); n != 0 {
+	s.Split(&b, ByRoutes, keys, 1)
+	if n := testing.AllocsPerRun(100, func() { s.Pick(ByRoutes, keys[3]); s.Split(&b, ByRoutes, keys, 1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -134,7 +134,7 @@ func BenchmarkPick(b *testing.B) {
 			s, keys, i := mustSnapshot(b, servers), testKeys(1<<12), 0
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Pick(keys[i&(1<<12-1)])
+				s.Pick(ByRoutes, keys[i&(1<<12-1)])
 				i++
 			}
 		})
@@ -170,7 +170,7 @@ func BenchmarkSplitOfTen(b *testing.B) {
 	var into Split
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Split(&into, keys, 1)
+		s.Split(&into, ByRoutes, keys, 1)
 	}
 }
 

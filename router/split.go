@@ -21,16 +21,16 @@ type group struct {
 	end   int32 // in Split.ordered, where it ends; it begins where the one before ends
 }
 
-// Split groups keys by place. The keys are args[0], args[step], args[2*step], …:
+// Split groups keys by their places for a client of scope. The keys are args[0], args[step], args[2*step], …:
 // for a command of keys only, step is 1; for one of keys and values in turn, 2.
 // step is at least 1. Keys are numbered from 0 in that order; one that occurs
 // twice counts twice. args is not kept.
 //
 // The cost grows with the number of keys, not of groups.
-func (s *Snapshot) Split(into *Split, args [][]byte, step int) {
+func (s *Snapshot) Split(into *Split, scope Scope, args [][]byte, step int) {
 	into.reset(len(s.Servers))
 	for i := 0; i < len(args); i += step {
-		into.add(s.Pick(args[i]))
+		into.add(s.Pick(scope, args[i]))
 	}
 	into.order()
 }

@@ -117,7 +117,7 @@ func snapshotOf(pool router.Pool) *router.Snapshot {
 	if s, ok := snapshots.Load(len(pool.Servers)); ok {
 		return s.(*router.Snapshot)
 	}
-	s, err := router.New(1, []router.Pool{pool})
+	s, err := router.New(1, []router.Pool{pool}, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -168,7 +168,7 @@ func (l traceLog) Write(line []byte) (int, error) {
 
 // owner is the server on which a key lives.
 func (s *scene) owner(key string) *server {
-	return s.servers[s.cores[0].Snapshot.Pick([]byte(key)).Server]
+	return s.servers[s.cores[0].Snapshot.Pick(router.ByRoutes, []byte(key)).Server]
 }
 
 // between is a random duration.

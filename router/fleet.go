@@ -1,0 +1,64 @@
+package router
+
+// Fleet is the servers that a command for all servers touches.
+type Fleet struct {
+	Pool string
+	// First and Count are indexes into Snapshot.Servers.
+	First, Count int32
+	// Database is to be selected on each.
+	Database int32
+	// Partial says that keys of the scope live in other pools, too.
+	Partial bool
+}
+
+// Fleet is the pool of scope; for ByRoutes the catch-all.
+func (s *Snapshot) Fleet(scope Scope) Fleet {
+	i := int32(scope)
+	if i < 0 {
+		i = s.catchAll
+	}
+	p := &s.pools[i]
+	f := Fleet{Pool: p.name, First: p.first, Count: p.count, Database: p.database}
+	if scope < 0 && s.routes != nil {
+		for _, other := range s.routes.pools {
+			f.Partial = f.Partial || other != i
+		}
+	}
+	return f
+}
+
+// Explanation is how a key finds its server.
+type Explanation struct {
+	Pool string
+	// Route is the prefix of the route that chose the pool. It is empty for the
+	// catch-all, and where the scope, not a route, chose.
+	Route string
+	// HashedPart is what was hashed: the hash tag, or the whole key. It is part
+	// of the key.
+	HashedPart []byte
+	// HashName is the name of the hash function, and Hash its value.
+	HashName     string
+	Hash         uint64
+	Distribution string
+	// Choices are indexes into Snapshot.Servers: the owner, then the server that
+	// has the key if all before it are down. Each server of the pool is there
+	// once.
+	Choices []int32
+}
+
+// Explain tells why Pick gives what it gives. It may be slow and allocates.
+func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
+	p := s.poolOf(scope, key)
+	part := p.tag.of(key)
+	e := Explanation{Pool: p.name, HashedPart: part, HashName: p.hash.name, Hash: p.hash.raw(part), Distribution: p.distributionName}
+	if scope < 0 && s.routes != nil {
+		e.Route = s.routes.prefixes[s.routes.find(key)]
+	}
+	hash := p.hash.of(part)
+	down := make(ServerSet, (p.count+63)/64)
+	for owner := p.distribution.owner(hash, down); owner >= 0; owner = p.distribution.owner(hash, down) {
+		e.Choices = append(e.Choices, p.first+int32(owner))
+		down[owner/64] |= 1 << (owner % 64)
+	}
+	return e
+}
