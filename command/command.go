@@ -63,14 +63,21 @@ const (
 // Policy is what the proxy does with a command.
 type Policy uint8
 
-// The policies. Each split policy sends its part of the keys to every server
-// concerned and merges the replies into the one that Redis would have given.
+// The policies. A split policy sends its part of the keys to every server
+// concerned, a fleet policy asks every server of the pool; both merge the replies
+// into the one that Redis would have given.
 const (
 	// Refused is known and not served; Reason says why. It is the zero value,
 	// so that a row without a policy is never sent anywhere.
 	Refused Policy = iota
-	// Forward has one key: the whole request goes to the server that owns it.
+	// Forward has exactly one key, at a fixed position (FirstKey): the whole
+	// request goes to the server that owns it.
 	Forward
+	// SameServer goes whole to the server that owns all its keys, which
+	// KeyPositions finds; if they have more than one owner the reply is
+	// CROSSSLOT. Commands of one key that may stand in several places, or may be
+	// missing, are of this kind too.
+	SameServer
 	// SumInts is split by key; the reply is the sum of the servers' integers.
 	SumInts
 	// MultiGet is split by key; the reply is an array in the order of the keys.
@@ -78,9 +85,33 @@ const (
 	// MultiSet is split by key-value pair; the reply is OK. The arity does not
 	// say that pairs must be whole: see WholePairs.
 	MultiSet
-	// Local is answered by the proxy itself.
+	// Local is answered by the proxy itself, by the loop that has the client.
 	Local
+	// AllLoops is answered by the proxy itself from what all its loops know.
+	AllLoops
+	// FleetSum asks every server; the reply is the sum of the integers.
+	FleetSum
+	// FleetArrays asks every server; the reply is one array of all elements.
+	FleetArrays
+	// FleetOK goes to every server; the reply is OK if all say so.
+	FleetOK
+	// FleetRandom asks servers in random order until one has a key: RANDOMKEY.
+	FleetRandom
+	// FleetScan walks the servers one after the other: SCAN.
+	FleetScan
+	// FleetInfo is the proxy's own INFO, with sums over all servers.
+	FleetInfo
 )
+
+// reachesServers reports whether requests of this policy may reach a server with the
+// client's arguments, so that one which is not read-only may write there.
+func (p Policy) reachesServers() bool {
+	switch p {
+	case Refused, Local, AllLoops, FleetInfo:
+		return false
+	}
+	return true
+}
 
 // ID is the command's row number: 0 <= ID < Len(). It is meant as an index into
 // slices that hold something for each command (a function, a counter), and
@@ -106,7 +137,7 @@ func WholePairs(args [][]byte) bool { return len(args)%2 == 1 }
 // something there, so that it must not be sent twice. It errs on the side of
 // true: whatever Redis does not call read-only counts, with keys or without.
 func (c *Command) MayWrite() bool {
-	return c.Flags&ReadOnly == 0 && c.Policy != Local && c.Policy != Refused
+	return c.Flags&ReadOnly == 0 && c.Policy.reachesServers()
 }
 
 // Len is the number of rows, subcommands included.
