@@ -2,8 +2,9 @@
 // key positions and what the proxy does with each; and the look-up of a request
 // in it.
 //
-// The rows are Redis 7's own: a test compares each with what a real server says
-// in COMMAND INFO and COMMAND DOCS. Policy, Access and Slow are ours.
+// The rows are Redis 7.0's own, all of them: a test compares each with what a real
+// server says in COMMAND INFO and COMMAND DOCS. What later versions, Valkey and the
+// modules add follows their documentation. Policy, Access and Slow are ours.
 //
 // Everything here is read-only once the program has started: all functions and
 // methods may be called concurrently, and nobody may change a Command that this
@@ -33,14 +34,31 @@ type Command struct {
 	Keys []KeySpec
 	// Policy is what the proxy does with the command.
 	Policy Policy
-	// Reason says to people why a Refused command is refused. Empty otherwise.
+	// Reason says to people why a Refused command is refused: a clause that reads
+	// well after "command 'x' is not supported: ". Empty otherwise.
 	Reason string
 	// Slow commands have the long deadline (they may rightly run for seconds).
 	Slow bool
 	// Tips are Redis's hints to clients and proxies, as in COMMAND INFO.
 	Tips []string
-	// Since is the version of Redis that brought the command.
+	// Since is the version of Product that brought the command.
 	Since string
+	// Product is what brought the command if it was not Redis itself: "Valkey",
+	// or a module.
+	Product string
+	// Untested rows follow the documentation of newer versions and of modules;
+	// the others were compared with a real server.
+	Untested bool
+	// System commands are Redis's own, not meant for clients.
+	System bool
+	// Deprecated is the version that deprecated the command, empty if none did.
+	Deprecated string
+	// Group is the one in Redis's documentation: "string", "sorted-set", …
+	Group string
+	// Summary is a short sentence for people, without a full stop.
+	Summary string
+	// Args is the syntax of the arguments, in the notation of syntax.go.
+	Args string
 
 	id       int
 	word     string     // the last part of Name

@@ -64,20 +64,36 @@ func (e *encoder) keySpec(s *KeySpec) {
 	e.bulk("flags")
 	e.names(uint32(s.Flags), keyFlagNames[:])
 	e.bulk("begin_search")
-	e.variant("index", 1)
-	e.field("index", s.Begin)
+	e.beginSearch(s)
 	e.bulk("find_keys")
 	switch s.Find {
 	case FindRange:
 		e.variant("range", 3)
 		e.field("lastkey", s.Last)
 		e.field("keystep", s.Step)
-		e.field("limit", 0)
+		e.field("limit", s.Limit)
 	case FindNumKeys:
 		e.variant("keynum", 3)
 		e.field("keynumidx", s.Count)
 		e.field("firstkey", s.First)
 		e.field("keystep", s.Step)
+	case FindUnknown:
+		e.variant("unknown", 0)
+	}
+}
+
+func (e *encoder) beginSearch(s *KeySpec) {
+	switch {
+	case s.Keyword != "":
+		e.variant("keyword", 2)
+		e.bulk("keyword")
+		e.bulk(s.Keyword)
+		e.field("startfrom", s.Begin)
+	case s.Begin == 0:
+		e.variant("unknown", 0)
+	default:
+		e.variant("index", 1)
+		e.field("index", s.Begin)
 	}
 }
 

@@ -6,22 +6,6 @@ import (
 	"testing"
 )
 
-// Shapes that the table does not have yet, under their names in Redis.
-var (
-	eval = Command{Name: "eval", Arity: -3, Flags: NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys, Categories: CatScripting,
-		Keys: noted([]KeySpec{{Flags: KeyRW | KeyAccess | KeyUpdate, Begin: 2, Find: FindNumKeys, First: 1, Step: 1}},
-			"We cannot tell how the keys will be used so we assume the worst, RW and UPDATE")}
-	zunionstore = Command{Name: "zunionstore", Arity: -4, Flags: Write | DenyOOM | MovableKeys, Categories: CatSortedSet,
-		Keys: []KeySpec{{Flags: KeyOW | KeyUpdate, Begin: 1, Step: 1}, {Flags: KeyRO | KeyAccess, Begin: 2, Find: FindNumKeys, First: 1, Step: 1}}}
-	blpop = Command{Name: "blpop", Arity: -3, Flags: Write | NoScript | Blocking, Categories: CatList,
-		Keys: []KeySpec{{Flags: KeyRW | KeyAccess | KeyDelete, Begin: 1, Last: -2, Step: 1}}}
-	sinterstore = Command{Name: "sinterstore", Arity: -3, Flags: Write | DenyOOM, Categories: CatSet,
-		Keys: []KeySpec{{Flags: KeyRW | KeyUpdate, Begin: 1, Step: 1}, {Flags: KeyRO | KeyAccess, Begin: 2, Last: -1, Step: 1}}}
-	smove = Command{Name: "smove", Arity: 4, Flags: Write | Fast, Categories: CatSet,
-		Keys: []KeySpec{{Flags: KeyRW | KeyAccess | KeyDelete, Begin: 1, Step: 1}, {Flags: KeyRW | KeyInsert, Begin: 2, Step: 1}}}
-	shapes = []*Command{&eval, &zunionstore, &blpop, &sinterstore, &smove}
-)
-
 func keysOf(c *Command, args [][]byte) (keys []string, invalid bool) {
 	it := c.KeyPositions(args)
 	for {
@@ -30,13 +14,6 @@ func keysOf(c *Command, args [][]byte) (keys []string, invalid bool) {
 			return keys, it.Invalid()
 		}
 		keys = append(keys, string(args[i]))
-	}
-}
-
-func TestShapesThatTheTableWillNeedFitItsForm(t *testing.T) {
-	server := startRealServer(t)
-	for _, c := range shapes {
-		compareInfo(t, server, c, false)
 	}
 }
 
@@ -52,11 +29,6 @@ func TestKeysAreThoseARealServerFinds(t *testing.T) {
 	} {
 		args := request(strings.Fields(line)...)
 		c := Lookup(args)
-		for _, shape := range shapes {
-			if shape.Name == string(args[0]) {
-				c = shape
-			}
-		}
 		got, invalid := keysOf(c, args)
 		reply := server.do(append([]string{"COMMAND", "GETKEYS"}, strings.Fields(line)...)...)
 		if refused := reply[0] == '-'; refused != invalid {
@@ -69,11 +41,8 @@ func TestKeysAreThoseARealServerFinds(t *testing.T) {
 
 func TestFirstKeyIsTheFirstOfTheIterator(t *testing.T) {
 	args := request("x", "1", "2", "3", "4", "5")
-	all := slices.Clone(shapes)
 	for i := range table {
-		all = append(all, &table[i])
-	}
-	for _, c := range all {
+		c := &table[i]
 		for n := range len(args) + 1 {
 			var want string
 			if keys, _ := keysOf(c, args[:n]); len(keys) > 0 {
@@ -88,11 +57,11 @@ func TestFirstKeyIsTheFirstOfTheIterator(t *testing.T) {
 
 func TestACountOfKeysBeyondTheArgumentsIsInvalid(t *testing.T) {
 	for _, count := range []string{"", "-0", "+1", "3", "1.0", " 1", "1 ", "2147483648", "18446744073709551617", "a"} {
-		if keys, invalid := keysOf(&eval, request("eval", "x", count, "a", "b")); !invalid || keys != nil {
+		if keys, invalid := keysOf(row("eval"), request("eval", "x", count, "a", "b")); !invalid || keys != nil {
 			t.Errorf("count %q: keys %q, invalid %v", count, keys, invalid)
 		}
 	}
-	if _, invalid := keysOf(&eval, request("eval", "x")); !invalid {
+	if _, invalid := keysOf(row("eval"), request("eval", "x")); !invalid {
 		t.Error("a missing count is taken for valid")
 	}
 }
@@ -101,7 +70,8 @@ func FuzzKeysStayWithinTheRequest(f *testing.F) {
 	f.Add("d 2 a b")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := request(append([]string{"x"}, strings.Split(line, " ")...)...)
-		for _, c := range shapes {
+		for i := range table {
+			c := &table[i]
 			if keys, _ := keysOf(c, args); len(keys) > len(args) {
 				t.Fatalf("%s: %d keys in %d arguments", c.Name, len(keys), len(args))
 			}

@@ -46,13 +46,16 @@ func Container(name []byte) *Command {
 // probing is short.
 const slots = 1 << slotBits
 
-const slotBits = 11
+const (
+	slotBits = 12
+	maxRows  = slots / 4
+)
 
 // nameIndex is an open hash table of the rows by their container and the last
 // word of their name.
 type nameIndex struct {
 	slots [slots]uint16 // a row number plus one; 0 is empty
-	words [len(table)]foldedWord
+	words [maxRows]foldedWord
 }
 
 var index nameIndex
@@ -71,7 +74,7 @@ func (x *nameIndex) find(parent *Command, word []byte) *Command {
 	w := endsOf(word)
 	for i := w.hash(parent); x.slots[i] != 0; i = (i + 1) % slots {
 		row := x.slots[i] - 1
-		if x.words[row].matches(w) && table[row].parent == parent && (w.n <= 16 || equalFold(word, table[row].word)) {
+		if x.words[row%maxRows].matches(w) && table[row].parent == parent && (w.n <= 16 || equalFold(word, table[row].word)) {
 			return &table[row]
 		}
 	}

@@ -16,7 +16,7 @@ func request(words ...string) [][]byte {
 
 // row finds a row without the index.
 func row(name string) *Command {
-	i := slices.IndexFunc(table[:], func(c Command) bool { return c.Name == name })
+	i := slices.IndexFunc(table, func(c Command) bool { return c.Name == name })
 	return &table[i]
 }
 

@@ -68,6 +68,52 @@ func (s *realServer) frame(to *strings.Builder) {
 	}
 }
 
+// commands are the names of all the server's commands and subcommands.
+func (s *realServer) commands() []string {
+	var names []string
+	var walk func(list []any)
+	walk = func(list []any) {
+		for _, c := range list {
+			c := c.([]any)
+			names = append(names, c[0].(string))
+			walk(c[9].([]any))
+		}
+	}
+	walk(parse(s.do("COMMAND")).([]any))
+	return names
+}
+
+// parse makes a reply into strings, ints and slices: of an aggregate, whatever
+// kind it is, all elements.
+func parse(reply string) any {
+	v, _ := parseNext(reply)
+	return v
+}
+
+func parseNext(in string) (v any, rest string) {
+	line, rest, _ := strings.Cut(in, "\r\n")
+	n, _ := strconv.Atoi(line[1:])
+	switch line[0] {
+	case '$', '=':
+		if n < 0 {
+			return nil, rest
+		}
+		return rest[:n], rest[n+2:]
+	case ':':
+		return n, rest
+	case '%':
+		n *= 2
+		fallthrough
+	case '*', '~', '>':
+		list := make([]any, max(n, 0))
+		for i := range list {
+			list[i], rest = parseNext(rest)
+		}
+		return list, rest
+	}
+	return line[1:], rest
+}
+
 // version is the server's version as a comparable number.
 func (s *realServer) version() int {
 	_, after, _ := strings.Cut(s.do("INFO", "server"), "redis_version:")

@@ -2,15 +2,16 @@ package command
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 func TestTableIsSortedAndItsRowsAreWhole(t *testing.T) {
-	if !slices.IsSortedFunc(table[:], func(a, b Command) int { return strings.Compare(a.Name, b.Name) }) {
+	if !slices.IsSortedFunc(table, func(a, b Command) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the table is not sorted by name")
 	}
-	if Len()*4 > slots {
+	if Len() > maxRows {
 		t.Errorf("%d rows are too many for an index of %d", Len(), slots)
 	}
 	for i := range table {
@@ -32,43 +33,68 @@ func checkRow(t *testing.T, c *Command) {
 	bad(c.Arity == 0, "no arity")
 	bad(versionNumber(c.Since) < 0, "Since is not a version")
 	bad((c.Policy == Refused) != (c.Reason != ""), "a reason belongs to a refusal, and the other way round")
-	bad(c.Policy == Forward && (len(c.Keys) != 1 || c.Keys[0].Last != 0), "forwarded without having exactly one key")
-	bad((c.Policy == Local || c.Policy == Refused) && c.Keys != nil, "has keys but goes nowhere")
+	bad(strings.Contains(c.Reason, "."), "the reason is more than a clause")
+	bad((c.Policy == Forward) && (len(c.Keys) != 1 || c.Keys[0].Last != 0 || c.firstKey == 0), "forwarded without having exactly one key at a fixed place")
+	bad(byKey(c.Policy) != (c.Keys != nil) && c.Policy != Refused, "goes by its keys without having any, or has keys that do not count")
 	bad(c.Flags&Write != 0 && c.Access < AccessWrite, "users who may only read may write with it")
 	bad(c.Flags&Admin != 0 && c.Access < AccessAdmin, "is for administrators but open to others")
-	bad(c.Flags&Write != 0 && !c.MayWrite(), "would be sent twice")
+	bad(c.Flags&Write != 0 && c.Policy != Refused && !c.MayWrite(), "would be sent twice")
 	bad(c.Flags&ReadOnly != 0 && c.MayWrite(), "only reads, yet counts as a write")
+	bad(c.Product != "" && !c.Untested, "brought by something else, yet compared with Redis")
+	bad(c.IsContainer() && c.Keys != nil, "a container with keys")
 	for _, s := range c.Keys {
-		bad(s.Begin < 1 || s.Step < 1, "key spec without begin or step")
+		bad((s.Begin < 1 && s.Keyword == "" || s.Step < 1) && s.Find != FindUnknown, "key spec without begin or step")
+		bad(s.Keyword != "" && s.locate == nil, "a keyword that nothing looks for")
 	}
+}
+
+func byKey(p Policy) bool {
+	return slices.Contains([]Policy{Forward, SameServer, SumInts, MultiGet, MultiSet}, p)
 }
 
 func TestRowsAreWhatARealServerSays(t *testing.T) {
 	server := startRealServer(t)
-	version := server.version()
-	compared := 0
+	names := server.commands()
 	for _, resp3 := range []bool{false, true} {
 		if resp3 {
 			server.do("HELLO", "3")
 		}
-		for i := range table {
-			c := &table[i]
-			if versionNumber(c.Since) > version {
-				continue
+		for _, name := range names {
+			if c := ByName([]byte(name)); c != nil {
+				compareInfo(t, server, c, resp3)
 			}
-			compareInfo(t, server, c, resp3)
-			compared++
 		}
 	}
-	t.Logf("%d rows compared", compared)
-	if compared < 2*(Len()-1) {
-		t.Errorf("only %d of %d rows were compared, in two protocols", compared, 2*Len())
+	t.Logf("%d rows compared, in two protocols", len(names))
+}
+
+func TestTheTableHasEveryCommandOfARealServer(t *testing.T) {
+	server := startRealServer(t)
+	names, version := server.commands(), server.version()
+	for _, name := range names {
+		if ByName([]byte(name)) == nil {
+			t.Errorf("%s is missing in the table", name)
+		}
+	}
+	for i := range table {
+		c := &table[i]
+		has := slices.Contains(names, c.Name)
+		if wants := c.Product == "" && versionNumber(c.Since) <= version; has != wants {
+			t.Errorf("%s: since %s %s, but the server has it: %v", c.Name, c.Product, c.Since, has)
+		}
+		if has == c.Untested {
+			t.Errorf("%s: untested is %v, but the server has it: %v", c.Name, c.Untested, has)
+		}
+	}
+	if len(names) < 300 {
+		t.Errorf("the server names %d commands only", len(names))
 	}
 }
 
-// compareInfo leaves out the list of subcommands, of which the table has fewer;
+// compareInfo leaves out the list of subcommands, which Redis gives in no order;
 // each is compared on its own.
 func compareInfo(t *testing.T, server *realServer, c *Command, resp3 bool) {
+	t.Helper()
 	leaf := *c
 	leaf.children = nil
 	want := server.do("COMMAND", "INFO", c.Name)
@@ -82,25 +108,9 @@ func compareInfo(t *testing.T, server *realServer, c *Command, resp3 bool) {
 	}
 }
 
-func TestSinceIsWhatARealServerSays(t *testing.T) {
-	server := startRealServer(t)
-	version := server.version()
-	for i := range table {
-		c := &table[i]
-		if versionNumber(c.Since) > version {
-			continue
-		}
-		fields := bulks(server.do("COMMAND", "DOCS", c.Name))
-		at := slices.Index(fields, "since")
-		if at < 0 || fields[at+1] != c.Since {
-			t.Errorf("%s: since %s, but COMMAND DOCS says %.60q", c.Name, c.Since, fields)
-		}
-	}
-}
-
 func TestInfoOfAContainerHoldsItsSubcommands(t *testing.T) {
 	info := string(AppendInfo(nil, row("client"), false))
-	want := "*4\r\n"
+	want := "*" + strconv.Itoa(len(row("client").children)) + "\r\n"
 	for sub := range row("client").Subcommands() {
 		want += string(AppendInfo(nil, sub, false))
 	}

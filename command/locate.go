@@ -1,0 +1,104 @@
+package command
+
+// locator finds the keys of one KeySpec in a request: count keys from first on,
+// all within args. A negative count says that the request is invalid. It is told
+// nothing of the arity.
+type locator func(args [][]byte) (first, count int)
+
+// isWord compares an argument with a keyword, given in lower case.
+func isWord(arg []byte, lower string) bool { return len(arg) == len(lower) && equalFold(arg, lower) }
+
+// streamKeys are those of XREAD and XREADGROUP: the first half of what follows
+// STREAMS. Values of options are not taken for keywords, whatever they are.
+func streamKeys(args [][]byte) (first, count int) {
+	streams, _ := streamOptions(args)
+	if first = streams + 1; first < len(args) {
+		count = (len(args) - first) / 2
+	}
+	if count == 0 {
+		return 0, -1
+	}
+	return first, count
+}
+
+// streamOptions walks over the options of XREAD and XREADGROUP to where STREAMS
+// is, which is len(args) if it is missing.
+func streamOptions(args [][]byte) (streams int, block bool) {
+	for i := 1; i < len(args); i++ {
+		switch arg := args[i]; {
+		case isWord(arg, "streams"):
+			return i, block
+		case isWord(arg, "block"):
+			block = true
+			i++
+		case isWord(arg, "count"), isWord(arg, "claim"):
+			i++
+		case isWord(arg, "group"):
+			i += 2
+		}
+	}
+	return len(args), block
+}
+
+// storeOption is SORT's STORE: the last one counts.
+func storeOption(args [][]byte) (first, count int) {
+	for i := 2; i < len(args); i++ {
+		switch arg := args[i]; {
+		case isWord(arg, "limit"):
+			i += 2
+		case isWord(arg, "get"), isWord(arg, "by"):
+			i++
+		case isWord(arg, "store") && i+1 < len(args):
+			i++
+			first, count = i, 1
+		}
+	}
+	return first, count
+}
+
+// geoStore is GEORADIUS's STORE, geoStoreDist its STOREDIST. A server stores
+// under the key of whichever comes last; COMMAND GETKEYS gives both.
+func geoStore(args [][]byte) (first, count int)     { return geoOption(args, "store") }
+func geoStoreDist(args [][]byte) (first, count int) { return geoOption(args, "storedist") }
+
+func geoOption(args [][]byte, name string) (first, count int) {
+	for i := 5; i+1 < len(args); i++ {
+		if isWord(args[i], "store") || isWord(args[i], "storedist") {
+			if isWord(args[i], name) {
+				first, count = i+1, 1
+			}
+			i++
+		}
+	}
+	return first, count
+}
+
+// migrateKey is MIGRATE's key in the third argument, unless KEYS gives them.
+func migrateKey(args [][]byte) (first, count int) {
+	if len(args) <= 3 {
+		return 0, 0
+	}
+	first, _ = migrateKeys(args)
+	switch {
+	case first == 0:
+		return 3, 1
+	case len(args[3]) > 0:
+		return 0, -1
+	}
+	return 0, 0
+}
+
+// migrateKeys are the keys after MIGRATE's KEYS.
+func migrateKeys(args [][]byte) (first, count int) {
+	for i := 6; i+1 < len(args); i++ {
+		switch arg := args[i]; {
+		case isWord(arg, "keys"):
+			return i + 1, len(args) - i - 1
+		case isWord(arg, "auth"):
+			i++
+		case isWord(arg, "auth2"):
+			i += 2
+		}
+	}
+	return 0, 0
+}

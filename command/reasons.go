@@ -1,0 +1,41 @@
+package command
+
+import "strings"
+
+// NoBlocking is why commands that wait are refused; so is XREAD with BLOCK, see
+// Command.Blocks.
+const NoBlocking = "blocking commands are not there yet"
+
+// Why commands are refused. Each reads well after "command 'x' is not supported: ".
+// Those that end in "yet" are planned.
+const (
+	// A container's arity refuses it first.
+	needSubcommand = "it needs a subcommand"
+
+	noTransactions   = "transactions are not there yet"
+	noPubSub         = "publish and subscribe are not there yet"
+	noScripts        = "scripts are not there yet"
+	noFunctions      = "functions are not there yet"
+	noTracking       = "client-side caching is not there yet"
+	noClientControl  = "clients cannot act on other clients yet"
+	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
+	noUsers          = "users are not there yet"
+	noMonitor        = "the proxy has no monitor yet"
+	noLatency        = "the proxy keeps no record of latencies yet"
+	noSlowlog        = "the proxy keeps no log of slow commands yet"
+	noRole           = "the proxy has no role to tell yet"
+	debugsServers    = "it is for testing Redis itself, and could harm servers that others share"
+	stopsServer      = "it would stop a server that others share"
+	changesPrimary   = "it would change which server is the primary, which is not up to clients"
+	changesModules   = "modules are loaded on each server, past the proxy"
+	movesKeys        = "it would move keys to where the proxy does not look for them"
+	oneDatabase      = "there is only one database"
+	notACluster      = "clients see a single Redis here, not a CLUSTER"
+	savesItself      = "each server saves its data on its own"
+	usersElsewhere   = "users are not managed through the proxy"
+	forReplicas      = "it is part of the replication of a single server"
+	oneServersMemory = "it is about the memory of a single server"
+)
+
+// Planned reports whether a refused command is to be supported later.
+func (c *Command) Planned() bool { return c.Policy == Refused && strings.HasSuffix(c.Reason, " yet") }
