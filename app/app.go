@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -124,11 +125,21 @@ func (a *App) fail(err error) {
 }
 
 // answers are what the proxy says of itself.
-func (a *App) answers(s *servers, memory *proxy.Memory) *local.Answers {
+func (a *App) answers(s *servers, memory *proxy.Memory, peers *proxy.Peers) *local.Answers {
 	return &local.Answers{
 		Version: Version, RedisVersion: s.redisVersion, Incarnation: a.incarnation, Started: a.started,
-		Port: a.port(), Clients: a.clients, Memory: memory.Held, Now: time.Now,
+		Port: a.port(), Parameters: a.parameters(), Clients: a.clients, Connections: a.nextID.last.Load,
+		Commands: peers.Commands, Memory: memory.Held, Now: time.Now,
 	}
+}
+
+// parameters are the answers to CONFIG GET.
+func (a *App) parameters() local.Parameters {
+	p := local.DefaultParameters()
+	p["maxclients"] = strconv.Itoa(a.cfg.Limits.Clients)
+	p["port"] = strconv.Itoa(a.port())
+	p["timeout"] = "0"
+	return p
 }
 
 func (a *App) clients() int {

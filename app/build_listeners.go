@@ -10,6 +10,7 @@ import (
 	"ringmain/ioloop"
 	"ringmain/ioloop/epoll"
 	"ringmain/resp"
+	"ringmain/router"
 )
 
 // buildListeners binds all addresses, so that a taken one stops the start before
@@ -30,8 +31,9 @@ func (a *App) buildListeners() error {
 func (a *App) serveListeners(servers int) {
 	admit := &admission{app: a, limit: a.clientLimit(servers)}
 	for _, l := range a.listeners {
+		take := func(c *epoll.Accepted) { admit.take(c, router.ByRoutes) }
 		a.work.Go(func() {
-			if err := l.Serve(admit.take, admit.pausing); err != nil {
+			if err := l.Serve(take, admit.pausing); err != nil {
 				a.fail(err)
 			}
 		})
@@ -84,8 +86,9 @@ type admission struct {
 // beyond it the reason may be lost to the reset that closes them.
 const refusedAtATime = 128
 
-// take gives a client to the loop with the fewest.
-func (d *admission) take(c *epoll.Accepted) {
+// take gives a client, whose keys go to the pools of scope, to the loop with the
+// fewest.
+func (d *admission) take(c *epoll.Accepted, scope router.Scope) {
 	workers := d.app.loops
 	best, total := workers[0], 0
 	for _, w := range workers {
@@ -96,7 +99,7 @@ func (d *admission) take(c *epoll.Accepted) {
 	}
 	switch {
 	case total < d.limit:
-		c.Attach(best.loop, best.core.NewSession(d.app.nextID.next()))
+		c.Attach(best.loop, best.core.NewSession(d.app.nextID.next(), scope))
 	case total < d.limit+refusedAtATime:
 		c.Attach(best.loop, refusal{})
 	default:

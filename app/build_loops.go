@@ -13,6 +13,7 @@ import (
 // buildLoops makes the loops with their cores, and runs them.
 func (a *App) buildLoops(s *servers) error {
 	memory := proxy.NewMemory(int(a.cfg.Limits.Memory), a.cfg.Loops)
+	peers := &proxy.Peers{}
 	cfg := &proxy.Config{
 		Limits: proxy.Limits{
 			Request: resp.Limits{
@@ -23,8 +24,8 @@ func (a *App) buildLoops(s *servers) error {
 			ClientOutput: int(a.cfg.Limits.ClientOutput),
 			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
 		},
-		Snapshot: s.snapshot, Servers: s.options,
-		Local: a.answers(s, memory), Memory: memory, Log: a.log,
+		Snapshot: s.snapshot, Servers: s.options, Preconnect: s.preconnect,
+		Local: a.answers(s, memory, peers), Memory: memory, Peers: peers, Log: a.log,
 	}
 	for range a.cfg.Loops {
 		loop, err := epoll.New()

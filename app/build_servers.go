@@ -18,6 +18,8 @@ import (
 type servers struct {
 	snapshot *router.Snapshot
 	options  []*backend.Options // by the server's index in the snapshot
+	// preconnect are the places to connect to at once.
+	preconnect []router.Place
 }
 
 // buildServers places the pools' servers, starting the embedded ones.
@@ -39,8 +41,9 @@ func (a *App) buildServers() (*servers, error) {
 		return nil, err
 	}
 	s := &servers{snapshot: snapshot}
-	for _, server := range snapshot.Servers {
+	for i, server := range snapshot.Servers {
 		s.options = append(s.options, a.serverOptions(server, a.cfg.Pools[server.Pool]))
+		s.preconnect = append(s.preconnect, router.Place{Server: int32(i)})
 	}
 	return s, nil
 }

@@ -14,7 +14,7 @@ func BenchmarkSession(b *testing.B) {
 	const batch = 16
 	core, loop := stillCore(b, 1)
 	client := &stillConn{}
-	s := core.NewSession(1)
+	s := core.NewSession(1, router.ByRoutes)
 	s.Opened(client, nil)
 	requests := bytes.Repeat(resp.AppendCommand(nil, "GET", "key:000000012345"), batch)
 	replies := bytes.Repeat([]byte("$3\r\nxxx\r\n"), batch)
@@ -32,7 +32,7 @@ func BenchmarkSession(b *testing.B) {
 func BenchmarkSplit(b *testing.B) {
 	core, loop := stillCore(b, 3)
 	client := &stillConn{}
-	s := core.NewSession(1)
+	s := core.NewSession(1, router.ByRoutes)
 	s.Opened(client, nil)
 	request := resp.AppendCommand(nil, "MGET", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9")
 	replies := make([][]byte, len(loop.dialled))

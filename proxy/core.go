@@ -8,10 +8,12 @@ package proxy
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ringmain/backend"
 	"ringmain/ioloop"
+	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
 	"ringmain/resp"
 	"ringmain/router"
@@ -25,6 +27,9 @@ type Limits struct {
 	ClientOutput int
 	// ClientStall is how long a client may take no byte of what it is owed.
 	ClientStall time.Duration
+	// ClientIdle is how long a client may send nothing while nothing is owed to
+	// it; 0: for ever.
+	ClientIdle time.Duration
 }
 
 // Config is what all loops' cores share. Nothing of it is changed.
@@ -34,9 +39,12 @@ type Config struct {
 	// for each.
 	Snapshot *router.Snapshot
 	Servers  []*backend.Options
-	Local    *local.Answers
-	Memory   *Memory
-	Log      *slog.Logger
+	// Preconnect are the places to connect to before any client asks.
+	Preconnect []router.Place
+	Local      *local.Answers
+	Memory     *Memory
+	Peers      *Peers
+	Log        *slog.Logger
 }
 
 // Core is what the sessions of one loop share.
@@ -46,14 +54,20 @@ type Core struct {
 	nodes []*backend.Node // by the server's index in Snapshot
 	share *share
 
+	sessions []*Session    // that are open
+	commands atomic.Uint64 // executed; written on the loop
+	closed   bool
+
 	request resp.Request // of the session whose Data is under way
 	scratch []byte       // for what is composed and copied at once
 	split   router.Split
+	whole   fanout.Whole // of the merge under way
 	slots   slotPool
 	spools  spoolPool
 	merges  mergePool
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer
+	idle    ioloop.Timer
 	leaving int // clients that were cut off and still hold their buffers
 	fresh   int // bytes of replies since memory was last looked at
 
@@ -67,18 +81,25 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	c := &Core{Config: cfg, loop: loop}
 	c.share = cfg.Memory.join()
 	for _, opt := range cfg.Servers {
-		n := backend.NewNode(loop, opt)
-		n.Conn(2, 0)
-		c.nodes = append(c.nodes, n)
+		c.nodes = append(c.nodes, backend.NewNode(loop, opt))
 	}
+	for _, p := range cfg.Preconnect {
+		c.conn(p, 2)
+	}
+	c.Peers.join(c)
+	c.watchIdle()
 	return c
 }
 
 // Close gives up the connections to servers; what sessions await fails. The
 // sessions end with their connections.
 func (c *Core) Close() {
-	if c.sweep != nil {
-		c.sweep.Stop()
+	c.closed = true
+	c.Peers.leave(c)
+	for _, timer := range []ioloop.Timer{c.sweep, c.idle} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	for _, n := range c.nodes {
 		n.Close()
@@ -86,10 +107,10 @@ func (c *Core) Close() {
 }
 
 // NewSession makes the handler of a client's connection. id is unique in the
-// process. It may be called on any goroutine; the result is used on the core's
-// loop only.
-func (c *Core) NewSession(id int64) *Session {
-	return &Session{core: c, estimate: firstEstimate, client: local.Client{ID: id, Protocol: 2}}
+// process; scope says which pools the client's keys live in. It may be called on
+// any goroutine; the result is used on the core's loop only.
+func (c *Core) NewSession(id int64, scope router.Scope) *Session {
+	return &Session{core: c, scope: scope, estimate: firstEstimate, client: local.Client{ID: id, Protocol: 2}}
 }
 
 // conn is the connection to a place in a session's protocol.

@@ -19,7 +19,19 @@ const reserved = "__ringmain:"
 // reports false, with nothing done, if the request has to wait; unblock is
 // called when it is worth another try.
 func (s *Session) execute(r *resp.Request, size int) bool {
+	skip := s.client.ReplySkip
+	s.mute = s.client.ReplyOff || skip
+	s.client.ReplySkip = false
+	if !s.dispatch(r, size) {
+		s.client.ReplySkip = skip
+		return false
+	}
+	return true
+}
+
+func (s *Session) dispatch(r *resp.Request, size int) bool {
 	cmd := command.Lookup(r.Args)
+	s.last = cmd
 	switch {
 	case cmd == nil:
 		s.unknown(r.Args)
@@ -33,13 +45,31 @@ func (s *Session) execute(r *resp.Request, size int) bool {
 		return s.forward(cmd, r, size)
 	case command.SumInts, command.MultiGet, command.MultiSet:
 		return s.split(cmd, r, size)
+	case command.SameServer:
+		return s.sameServer(cmd, r, size)
 	case command.Local:
 		return s.answerLocally(cmd, r.Args)
+	case command.AllLoops:
+		return s.askLoops(cmd, r.Args)
+	case command.FleetScan:
+		return s.scan(cmd, r, size)
+	case command.FleetInfo:
+		return s.info(cmd, r, size)
+	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetRandom:
+		return s.wholeFleet(cmd, r, size)
 	default:
-		s.answer(redcon.AppendError(s.scratch(), "ERR command '"+cmd.Name+"' is not supported: "+cmd.Reason))
+		s.notSupported(cmd, cmd.Reason)
 		return true
 	}
 }
+
+// notSupported refuses a command that Redis has.
+func (s *Session) notSupported(cmd *command.Command, reason string) {
+	s.fail("ERR command '" + cmd.Name + "' is not supported: " + reason)
+}
+
+// fail answers with an error, whose text begins with its code.
+func (s *Session) fail(text string) { s.answer(redcon.AppendError(s.scratch(), text)) }
 
 // scratch is an empty buffer, good until the next use of it.
 func (s *Session) scratch() []byte { return s.core.scratch[:0] }
@@ -63,10 +93,10 @@ func (s *Session) unknown(args [][]byte) {
 func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool {
 	key := cmd.FirstKey(r.Args)
 	if isReserved(key) {
-		s.answer(redcon.AppendError(s.scratch(), errReserved))
+		s.fail(errReserved)
 		return true
 	}
-	return s.sendWhole(s.core.Snapshot.Pick(router.ByRoutes, key), cmd, r, size)
+	return s.sendWhole(s.core.Snapshot.Pick(s.scope, key), cmd, r, size)
 }
 
 // sendWhole sends a request as it is to one place.
@@ -99,10 +129,15 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 		s.drain = true
 		return false
 	}
-	call := local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch()}
+	call := local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Describe: s.appendDescription}
 	s.core.Local.Answer(&call)
 	s.core.keepScratch(call.Out)
-	s.answer(call.Out)
+	if call.Unmute {
+		s.mute = false
+	}
+	if len(call.Out) > 0 {
+		s.answer(call.Out)
+	}
 	if call.Quit {
 		s.end()
 	}

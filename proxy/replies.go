@@ -11,6 +11,7 @@ type slot struct {
 	request int   // bytes of the request, while the reply is awaited
 	done    bool
 	local   bool // answered by the proxy itself
+	mute    bool // the client has asked for no reply
 }
 
 // replyQueue holds a slot for each command whose reply is not fully out, in the
@@ -33,7 +34,8 @@ func (s *Session) await(size int) uint64 {
 	}
 	seq := q.tail
 	q.tail++
-	q.at(seq).request = size
+	sl := q.at(seq)
+	sl.request, sl.mute = size, s.mute
 	s.inflight += size
 	return seq
 }
@@ -45,9 +47,11 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 	}
 	sl := s.replies.at(seq)
 	sl.size += len(b)
-	if seq == s.replies.head {
+	switch {
+	case sl.mute:
+	case seq == s.replies.head:
 		s.write(b)
-	} else {
+	default:
 		s.core.spools.add(&sl.held, b)
 		s.held += len(b)
 		s.core.watch(s)
@@ -64,7 +68,7 @@ func (s *Session) Failed(seq uint64, f *backend.Failure) {
 		return
 	}
 	sl := s.replies.at(seq)
-	if sl.size > 0 && seq == s.replies.head {
+	if sl.size > 0 && seq == s.replies.head && !sl.mute {
 		s.cut("a server was lost in the middle of a reply")
 		return
 	}

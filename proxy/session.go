@@ -4,9 +4,11 @@ import (
 	"time"
 
 	"ringmain/backend"
+	"ringmain/command"
 	"ringmain/ioloop"
 	"ringmain/proxy/local"
 	"ringmain/resp"
+	"ringmain/router"
 )
 
 // A client is served at most this much in one go, so that others get their turn.
@@ -23,6 +25,12 @@ type Session struct {
 	parser  resp.Parser
 	replies replyQueue
 	client  local.Client
+	scope   router.Scope
+	number  int              // index in core.sessions
+	since   time.Time        // it was opened
+	active  time.Time        // input last came
+	last    *command.Command // executed
+	mute    bool             // the command under way gets no reply: CLIENT REPLY
 
 	wrote    uint64 // bytes given to conn
 	held     int    // bytes of replies that wait for their turn
@@ -49,37 +57,48 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 		return
 	}
 	s.conn = conn
+	s.since = s.core.loop.Now()
+	s.active = s.since
+	s.core.addSession(s)
 }
 
 // Data implements ioloop.Handler.
 func (s *Session) Data(b []byte) int {
-	used := 0
-	for commands := 0; !s.ending && !s.gone; commands++ {
+	s.active = s.core.loop.Now()
+	used, commands := s.serve(b)
+	s.core.commands.Add(uint64(commands))
+	return used
+}
+
+// serve executes what is whole in b, as far as the client's turn and window go.
+func (s *Session) serve(b []byte) (used, commands int) {
+	for ; !s.ending && !s.gone; commands++ {
 		if commands == maxTurnCommands || used > maxTurnBytes {
 			s.conn.Resume() // go on in the next turn
-			return used
+			return used, commands
 		}
 		if !s.windowOpen() {
 			s.block()
-			return used
+			return used, commands
 		}
 		n, err := s.parser.Next(b[used:], &s.core.Limits.Request, &s.core.request)
 		if err != nil {
+			s.mute = s.client.ReplyOff
 			s.answer(resp.AppendProtocolError(s.scratch(), err))
 			s.end()
 			break
 		}
 		if n == 0 {
 			s.unfinished(len(b) - used)
-			return used
+			return used, commands
 		}
 		if len(s.core.request.Args) > 0 && !s.execute(&s.core.request, n) {
 			s.block()
-			return used
+			return used, commands
 		}
 		used += n
 	}
-	return len(b) // of a session that ends, nothing more is looked at
+	return len(b), commands // of a session that ends, nothing more is looked at
 }
 
 // longRequest is the length from which an unfinished request counts for memory.
@@ -144,6 +163,7 @@ func (s *Session) closeIfDone() {
 // Closed implements ioloop.Handler.
 func (s *Session) Closed(error) {
 	s.gone = true
+	s.core.removeSession(s)
 	s.releaseReplies()
 	if s.leaving {
 		s.leaving = false
@@ -174,6 +194,9 @@ func (s *Session) write(b []byte) {
 
 // answer gives a whole reply that is known now, in its turn.
 func (s *Session) answer(reply []byte) {
+	if s.mute {
+		return
+	}
 	if s.replies.empty() {
 		s.write(reply)
 		return

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringmain/router"
 )
 
 // scene is one client of a core over one server.
@@ -20,7 +22,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	core, loop := stillCore(t, 1)
-	sc := &scene{T: t, core: core, loop: loop, client: &stillConn{keep: true}, s: core.NewSession(1)}
+	sc := &scene{T: t, core: core, loop: loop, client: &stillConn{keep: true}, s: core.NewSession(1, router.ByRoutes)}
 	sc.s.Opened(sc.client, nil)
 	return sc
 }
@@ -65,7 +67,7 @@ func TestTheFirstReplyStreamsThroughAndTheOthersAreHeld(t *testing.T) {
 func TestAReplyThatBreaksOffEndsTheClientAndNoOther(t *testing.T) {
 	sc := newScene(t)
 	other := &stillConn{keep: true}
-	s2 := sc.core.NewSession(2)
+	s2 := sc.core.NewSession(2, router.ByRoutes)
 	s2.Opened(other, nil)
 	sc.sends("GET a\r\n")
 	s2.Data([]byte("GET b\r\n"))
@@ -287,7 +289,7 @@ func TestAClientThatTakesSomethingIsNotCutOff(t *testing.T) {
 func TestWhenMemoryIsShortTheClientThatIsOwedTheMostGoesFirst(t *testing.T) {
 	sc := newScene(t)
 	big := &stillConn{keep: true}
-	s2 := sc.core.NewSession(2)
+	s2 := sc.core.NewSession(2, router.ByRoutes)
 	s2.Opened(big, nil)
 	sc.sends("ECHO small\r\n")
 	s2.Data([]byte("ECHO " + strings.Repeat("x", 1000) + "\r\n"))

@@ -71,14 +71,15 @@ func (c *stillConn) take() string {
 // stillCore is a core over n servers whose handshakes are done.
 func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	pool := router.Pool{Name: "main"}
+	pool := router.Pool{Name: "main", HashTag: "{}"}
 	cfg := &Config{
 		Limits: Limits{ClientOutput: 128 << 20, ClientStall: 30 * time.Second, Request: resp.Limits{
 			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
-		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }}, Memory: NewMemory(1<<30, 1), Log: log,
+		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
 	}
 	for i := range n {
 		name := string(rune('a' + i))
+		cfg.Preconnect = append(cfg.Preconnect, router.Place{Server: int32(i)})
 		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
 		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Connect: time.Second,
 			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Log: log,

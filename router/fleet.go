@@ -62,3 +62,6 @@ func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
 	}
 	return e
 }
+
+// Place is the place on the fleet's server number i, from 0.
+func (f Fleet) Place(i int32) Place { return Place{f.First + i, f.Database} }

@@ -20,7 +20,28 @@ const (
 	Sum    Kind = iota // integers, added up
 	Values             // arrays with an element for each key, put in the keys' order
 	OK                 // all say OK
+	Arrays             // arrays of keys, one behind the other
+	Random             // one key of a random part: see AppendRandomRequests
+	Scan               // one page of keys and the cursor behind it, of one part
 )
+
+// Whole is what is known of the command that was sent in parts.
+type Whole struct {
+	Kind Kind
+	// Writes: a part that was executed may have changed something.
+	Writes bool
+	// Order has the part of each key, for Values.
+	Order []int32
+	// Shows reports whether a key that a part's server has told may be shown: that
+	// server is the one which owns it. For Arrays, Random and Scan.
+	Shows func(part int, key []byte) bool
+	// Cursors turns the server's cursor into the client's, for Scan.
+	Cursors Cursors
+	// Intn returns a random number in [0,n), for Random.
+	Intn func(n int64) int64
+	// Protocol is the client's, for the null of Random.
+	Protocol int
+}
 
 // Part is one server's share of a command.
 type Part struct {
@@ -53,23 +74,28 @@ func AppendRequest(dst, name []byte, args [][]byte, step int, keys []int32) []by
 }
 
 // Merge hands the reply to the whole command to emit, in pieces that are valid
-// during the call. parts are in the order of their first keys; order has the part
-// of each key, for Values. A failed part makes the whole reply one error, that of
-// the first failing key, so that a reply never holds an error inside; if part of
-// a write was or may have been executed then, the error is UNCERTAIN and names
-// the servers.
-func Merge(emit func([]byte), kind Kind, writes bool, order []int32, parts []Part) {
-	if first := firstFailure(parts, kind); first >= 0 {
-		emit(redcon.AppendError(nil, failureOf(writes, parts, first, kind)))
+// during the call. parts are in the order of their first keys. A failed part makes
+// the whole reply one error, that of the first failing key, so that a reply never
+// holds an error inside; if part of a write was or may have been executed then,
+// the error is UNCERTAIN and names the servers.
+func Merge(emit func([]byte), w *Whole, parts []Part) {
+	if first := firstFailure(parts, w.Kind); first >= 0 {
+		emit(redcon.AppendError(nil, failureOf(w.Writes, parts, first, w.Kind)))
 		return
 	}
 	var line [32]byte
-	switch kind {
+	switch w.Kind {
 	case Sum:
 		emit(redcon.AppendInt(line[:0], total(parts)))
 	case Values:
-		emit(redcon.AppendArray(line[:0], len(order)))
-		emitInOrder(emit, order, parts)
+		emit(redcon.AppendArray(line[:0], len(w.Order)))
+		emitInOrder(emit, w.Order, parts)
+	case Arrays:
+		emitArrays(emit, w, parts)
+	case Random:
+		emitRandom(emit, w, parts)
+	case Scan:
+		emitPage(emit, w, &parts[0])
 	default:
 		emit(redcon.AppendOK(line[:0]))
 	}
@@ -102,6 +128,12 @@ func (p *Part) usable(kind Kind) bool {
 	case Values:
 		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys
+	case Arrays:
+		_, _, ok := resp.ArrayHeader(p.head())
+		return ok
+	case Scan:
+		n, _, ok := resp.ArrayHeader(p.head())
+		return ok && n == 2
 	default:
 		return len(p.Reply) > 0 && !resp.IsError(p.head())
 	}

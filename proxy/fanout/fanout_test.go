@@ -32,7 +32,7 @@ func reply(node, bytes string) Part {
 // merged is the whole reply that Merge emits.
 func merged(kind Kind, writes bool, order []int32, parts []Part) string {
 	var out strings.Builder
-	Merge(func(b []byte) { out.Write(b) }, kind, writes, order, parts)
+	Merge(func(b []byte) { out.Write(b) }, &Whole{Kind: kind, Writes: writes, Order: order}, parts)
 	return out.String()
 }
 

@@ -33,6 +33,8 @@ func quit(_ *Answers, c *Call) {
 
 func reset(_ *Answers, c *Call) {
 	c.Client.Name, c.Client.Protocol = "", 2
+	c.Client.ReplyOff, c.Client.ReplySkip = false, false
+	c.Unmute = true
 	c.Out = redcon.AppendString(c.Out, "RESET")
 }
 

@@ -17,6 +17,8 @@ type Client struct {
 	LibName  string // CLIENT SETINFO
 	LibVer   string
 	Protocol int // 2 or 3
+	// CLIENT REPLY: no replies, and none to the next command.
+	ReplyOff, ReplySkip bool
 }
 
 // Call is one request to answer.
@@ -26,6 +28,9 @@ type Call struct {
 	Client  *Client
 	Out     []byte // the reply is appended to it
 	Quit    bool   // set if the connection ends after the reply
+	Unmute  bool   // set if the reply is given although the client had switched replies off
+	// Describe appends the client's line in CLIENT LIST.
+	Describe func(dst []byte) []byte
 }
 
 // Answers knows what the answers are made of. It is not changed once in use; its
@@ -39,9 +44,14 @@ type Answers struct {
 	Incarnation string
 	Started     time.Time
 	Port        int
-	// Clients is how many are connected, Memory the bytes of all buffers.
-	Clients func() int
-	Memory  func() int
+	// Parameters are what CONFIG GET gives.
+	Parameters Parameters
+	// Clients is how many are connected, Connections how many have ever been,
+	// Commands how many they have sent, Memory the bytes of all buffers.
+	Clients     func() int
+	Connections func() int64
+	Commands    func() uint64
+	Memory      func() int
 	// Now is the time of day.
 	Now func() time.Time
 }
@@ -52,25 +62,34 @@ type function func(*Answers, *Call)
 var functions = func() []function {
 	table := make([]function, command.Len())
 	for name, f := range map[string]function{
-		"auth":           auth,
-		"ping":           ping,
-		"echo":           echo,
-		"quit":           quit,
-		"reset":          reset,
-		"hello":          hello,
-		"select":         selectDatabase,
-		"info":           info,
-		"command":        commandAll,
-		"command|count":  commandCount,
-		"command|info":   commandInfo,
-		"command|docs":   commandDocs,
-		"config|get":     configGet,
-		"client|id":      clientID,
-		"client|setname": clientSetName,
-		"client|getname": clientGetName,
-		"client|setinfo": clientSetInfo,
+		"auth":            auth,
+		"ping":            ping,
+		"echo":            echo,
+		"quit":            quit,
+		"reset":           reset,
+		"hello":           hello,
+		"select":          selectDatabase,
+		"time":            now,
+		"command":         commandAll,
+		"command|count":   commandCount,
+		"command|info":    commandInfo,
+		"command|docs":    commandDocs,
+		"config|get":      configGet,
+		"client|id":       clientID,
+		"client|setname":  clientSetName,
+		"client|getname":  clientGetName,
+		"client|setinfo":  clientSetInfo,
+		"client|help":     help,
+		"command|help":    help,
+		"config|help":     help,
+		"client|info":     clientInfo,
+		"client|reply":    clientReply,
+		"client|no-evict": clientSwitch,
+		"client|no-touch": clientSwitch,
 	} {
-		table[command.ByName([]byte(name)).ID()] = f
+		if c := command.ByName([]byte(name)); c != nil {
+			table[c.ID()] = f
+		}
 	}
 	return table
 }()

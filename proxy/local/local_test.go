@@ -1,6 +1,7 @@
 package local
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,23 +28,30 @@ func check(t *testing.T, cmd *command.Command) {
 	}
 }
 
+// answers are those of a proxy of 90,000 s.
+func answers() *Answers {
+	return &Answers{
+		Version: "0", RedisVersion: func() string { return "7.2.4" }, Incarnation: strings.Repeat("ab", 20),
+		Started: time.Unix(0, 0), Port: 6380, Clients: func() int { return 3 }, Memory: func() int { return 5 },
+		Connections: func() int64 { return 7 }, Commands: func() uint64 { return 11 },
+		Parameters: Parameters{"save": "", "appendonly": "no", "maxclients": "9"},
+		Now:        func() time.Time { return time.Unix(90_000, 0) },
+	}
+}
+
 // ask gives the reply to a request of words.
 func ask(t *testing.T, client *Client, words string) string {
 	t.Helper()
-	a := &Answers{
-		Version: "0", RedisVersion: func() string { return "7.2.4" }, Incarnation: strings.Repeat("ab", 20),
-		Started: time.Unix(0, 0), Port: 6380, Clients: func() int { return 3 }, Memory: func() int { return 5 },
-		Now: func() time.Time { return time.Unix(90_000, 0) },
-	}
 	var args [][]byte
 	for _, w := range strings.Fields(words) {
 		args = append(args, []byte(w))
 	}
-	call := Call{Command: command.Lookup(args), Args: args, Client: client}
+	call := Call{Command: command.Lookup(args), Args: args, Client: client,
+		Describe: func(dst []byte) []byte { return append(dst, "id=9"...) }}
 	if call.Command == nil || !call.Command.ArityOK(len(args)) {
 		t.Fatalf("%q is no request", words)
 	}
-	a.Answer(&call)
+	answers().Answer(&call)
 	return string(call.Out)
 }
 
@@ -84,20 +92,44 @@ func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
 }
 
 func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
-	client := &Client{Protocol: 2}
-	all := ask(t, client, "INFO")
+	totals := NewTotals("db0")
+	totals.Add("a", [][]byte{[]byte("$44\r\nused_memory:1000\r\n"), []byte("db0:keys=2,expires=0,avg_tt\r\n")})
+	all := string(answers().AppendInfo(nil, 2, nil, totals))
 	for _, want := range []string{"# Server\r\nredis_version:7.2.4\r\n", "uptime_in_days:1\r\n",
-		"\r\n\r\n# Clients\r\nconnected_clients:3\r\n", "\r\n\r\n# Replication\r\nrole:master\r\n"} {
+		"\r\n\r\n# Clients\r\nconnected_clients:3\r\n", "\r\n\r\n# Replication\r\nrole:master\r\n",
+		"used_memory:1000\r\nused_memory_human:1000B\r\n", "total_commands_processed:11\r\n",
+		"total_connections_received:7\r\n", "# Keyspace\r\ndb0:keys=2,expires=0,avg_ttl=0\r\n"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("INFO lacks %q: %q", want, all)
 		}
 	}
-	one := ask(t, client, "INFO clients")
-	if text := payload(t, one); text != "# Clients\r\nconnected_clients:3\r\n" {
+	one := string(answers().AppendInfo(nil, 2, []string{"CLIENTS"}, nil))
+	if text := payload(t, one); text != "# Clients\r\nconnected_clients:3\r\nmaxclients:9\r\nblocked_clients:0\r\n" {
 		t.Errorf("INFO clients is %q", text)
 	}
-	if text := payload(t, ask(t, client, "INFO nothing")); text != "" {
+	if text := payload(t, string(answers().AppendInfo(nil, 2, []string{"nothing"}, nil))); text != "" {
 		t.Errorf("an unknown section is %q", text)
+	}
+}
+
+func TestOnlySectionsWithSumsNeedTheServers(t *testing.T) {
+	for words, want := range map[string]bool{"": true, "server clients": false, "KEYSPACE": true, "all": true, "nothing": false} {
+		if got := InfoNeedsServers(strings.Fields(words)); got != want {
+			t.Errorf("INFO %s: %v", words, got)
+		}
+	}
+}
+
+func TestTotalsBearWithAnythingAServerSays(t *testing.T) {
+	totals := NewTotals("db0")
+	for _, text := range []string{"used_memory:99999999999999999999\r\n", "used_memory:-5\r\n", "used_memory:9223372036854775807\r\n",
+		"used_memory:9223372036854775807\r\n", "db0:\r\n", "db0:keys\r\n", "db0:keys=x,=,,expires=1,avg_ttl=9223372036854775807\r\n", ":\r\n", "\r\n"} {
+		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, text)})
+	}
+	totals.Add("b", nil)
+	totals.Add("c", [][]byte{[]byte(":1\r\n")})
+	if totals.sums["used_memory"] != 1<<63-1 || totals.keys != 0 || totals.expires != 1 || totals.averageTTL() <= 0 || len(totals.missing) != 2 {
+		t.Errorf("%+v", totals)
 	}
 }
 
@@ -133,6 +165,29 @@ func TestCommandInfoOfAnUnknownNameIsNull(t *testing.T) {
 	}
 	if got := ask(t, &Client{Protocol: 3}, "COMMAND DOCS"); got != "%0\r\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestTheClientFilterIsRedis(t *testing.T) {
+	for words, want := range map[string]string{
+		"": "1 2", "TYPE normal": "1 2", "TYPE pubsub": "", "ID 2 5": "2",
+		"TYPE x": "ERR Unknown client type 'x'", "ID": resp.TextSyntax, "ID x": "ERR Invalid client ID", "NAME x": resp.TextSyntax,
+	} {
+		var args [][]byte
+		for _, w := range strings.Fields(words) {
+			args = append(args, []byte(w))
+		}
+		f, got := ParseClientFilter(args)
+		if f != nil {
+			for _, id := range []int64{1, 2} {
+				if f.Takes(id) {
+					got += " " + strconv.Itoa(int(id))
+				}
+			}
+		}
+		if strings.TrimSpace(got) != want {
+			t.Errorf("CLIENT LIST %s: %q", words, got)
+		}
 	}
 }
 

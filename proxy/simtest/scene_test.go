@@ -68,7 +68,7 @@ func newScene(seed uint64, trace io.Writer, o options) *scene {
 		s.loops, s.cores = append(s.loops, loop), append(s.cores, core)
 		w.Listen(proxyAddress(i), loop, func() ioloop.Handler {
 			s.ids++
-			return core.NewSession(s.ids)
+			return core.NewSession(s.ids, router.ByRoutes)
 		})
 	}
 	return s
@@ -88,6 +88,7 @@ func (s *scene) config(seed uint64, trace io.Writer, o options) *proxy.Config {
 			ClientStall:  30 * time.Second,
 		},
 		Memory: proxy.NewMemory(1<<30, o.loops),
+		Peers:  &proxy.Peers{},
 		Local:  s.answers(),
 		Log:    slog.New(slog.DiscardHandler),
 	}
@@ -97,6 +98,7 @@ func (s *scene) config(seed uint64, trace io.Writer, o options) *proxy.Config {
 	for i := range o.servers {
 		host := s.startServer(fmt.Sprintf("10.0.1.%d:6379", i+1), seed<<8+uint64(i))
 		name := string(rune('a' + i))
+		cfg.Preconnect = append(cfg.Preconnect, router.Place{Server: int32(i)})
 		pool.Servers = append(pool.Servers, router.Server{Name: name, Address: host.Address(), Weight: 1})
 		cfg.Servers = append(cfg.Servers, &backend.Options{
 			Pool: "main", Name: name, Address: host.Address(),

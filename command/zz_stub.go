@@ -1,0 +1,3 @@
+package command
+
+func (c *Command) Blocks(args [][]byte) bool { return false }

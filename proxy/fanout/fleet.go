@@ -1,0 +1,150 @@
+package fanout
+
+import (
+	"bytes"
+	"math"
+	"math/bits"
+	"strconv"
+
+	"github.com/tidwall/redcon"
+
+	"ringmain/resp"
+)
+
+// Cursors are those that SCAN hands to clients: a server's cursor times the number
+// of servers, plus the server's number. So a cursor names its server, 0 begins
+// with the first, and small cursors stay small: some clients keep them in 53 bits.
+type Cursors struct {
+	// Server is the number of the server that is asked, Servers how many there
+	// are.
+	Server, Servers int
+}
+
+// ParseCursor takes a client's cursor apart: what to ask which server. ok is false
+// for what is no cursor.
+func ParseCursor(text []byte, servers int) (c Cursors, own uint64, ok bool) {
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return Cursors{}, 0, false
+	}
+	return Cursors{int(n % uint64(servers)), servers}, n / uint64(servers), true
+}
+
+// next is the client's cursor for the server's next one: at a server's end, the
+// beginning of the next server. ok is false if it has no room in 64 bits.
+func (c Cursors) next(own uint64) (cursor uint64, ok bool) {
+	if own == 0 {
+		if c.Server+1 == c.Servers {
+			return 0, true
+		}
+		return uint64(c.Server + 1), true
+	}
+	high, low := bits.Mul64(own, uint64(c.Servers))
+	cursor = low + uint64(c.Server)
+	return cursor, high == 0 && cursor >= low
+}
+
+// AppendScanRequest appends SCAN with the server's own cursor. args are the
+// client's, the name first.
+func AppendScanRequest(dst []byte, args [][]byte, own uint64) []byte {
+	dst = redcon.AppendArray(dst, len(args))
+	dst = redcon.AppendBulk(dst, args[0])
+	dst = redcon.AppendBulkString(dst, strconv.FormatUint(own, 10))
+	for _, arg := range args[2:] {
+		dst = redcon.AppendBulk(dst, arg)
+	}
+	return dst
+}
+
+// emitPage gives out a server's page of SCAN with the client's cursor, less the
+// keys that are not the server's.
+func emitPage(emit func([]byte), w *Whole, p *Part) {
+	reply := bytes.Join(p.Reply, nil)
+	_, rest, _ := resp.ArrayHeader(reply)
+	text, list, err := resp.Element(rest)
+	digits, ok := resp.Bulk(text)
+	own, parseErr := strconv.ParseUint(string(digits), 10, 64)
+	n, keys, isArray := resp.ArrayHeader(list)
+	if err != nil || !ok || parseErr != nil || !isArray {
+		emit(redcon.AppendError(nil, "ERR node \""+p.Node+"\" sent a reply of the wrong type"))
+		return
+	}
+	cursor, ok := w.Cursors.next(own)
+	if !ok {
+		emit(redcon.AppendError(nil, "ERR node \""+p.Node+"\" sent a cursor that is too large to be passed on"))
+		return
+	}
+	out := redcon.AppendArray(nil, 2)
+	out = redcon.AppendBulkString(out, strconv.FormatUint(cursor, 10))
+	page := keyList{0, n, keys}
+	emit(redcon.AppendArray(out, page.shown(w, nil)))
+	page.shown(w, emit)
+}
+
+// keyList are n keys that a part's server has told, as elements of its reply.
+type keyList struct {
+	part, n  int
+	elements []byte
+}
+
+// shown gives out, unless emit is nil, those keys that may be shown, and counts
+// them. Large lists are rather gone through twice than kept.
+func (l keyList) shown(w *Whole, emit func([]byte)) (count int) {
+	for range l.n {
+		elem, rest, err := resp.Element(l.elements)
+		if err != nil {
+			break
+		}
+		l.elements = rest
+		if key, ok := resp.Bulk(elem); ok && w.Shows(l.part, key) {
+			count++
+			if emit != nil {
+				emit(elem)
+			}
+		}
+	}
+	return count
+}
+
+// emitArrays gives out the keys of all parts as one array.
+func emitArrays(emit func([]byte), w *Whole, parts []Part) {
+	lists := make([]keyList, len(parts))
+	total := 0
+	for i := range parts {
+		n, elements, _ := resp.ArrayHeader(bytes.Join(parts[i].Reply, nil))
+		lists[i] = keyList{i, n, elements}
+		total += lists[i].shown(w, nil)
+	}
+	emit(redcon.AppendArray(nil, total))
+	for _, l := range lists {
+		l.shown(w, emit)
+	}
+}
+
+// AppendRandomRequest appends what is asked of each server for RANDOMKEY: two
+// requests, for a key and for how many there are, so that each key of the fleet
+// has the same chance. They are the parts 2i and 2i+1 of server i.
+func AppendRandomRequest(dst []byte, part int) []byte {
+	if part%2 == 0 {
+		return resp.AppendCommand(dst, "RANDOMKEY")
+	}
+	return resp.AppendCommand(dst, "DBSIZE")
+}
+
+// emitRandom gives out one of the servers' keys, or a null if there is none.
+func emitRandom(emit func([]byte), w *Whole, parts []Part) {
+	chosen := resp.AppendNull(nil, w.Protocol)
+	var total int64
+	for i := 0; i+1 < len(parts); i += 2 {
+		reply := bytes.Join(parts[i].Reply, nil)
+		key, ok := resp.Bulk(reply)
+		size, _ := resp.Integer(parts[i+1].head())
+		if !ok || size <= 0 || size > math.MaxInt64-total || !w.Shows(i, key) {
+			continue
+		}
+		if total += size; w.Intn(total) < size {
+			chosen = reply
+		}
+	}
+	emit(chosen)
+}

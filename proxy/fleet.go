@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"strconv"
+
+	"ringmain/command"
+	"ringmain/proxy/fanout"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// wholeFleet sends a command without keys to every server of the session's
+// fleet.
+func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bool {
+	f := s.core.Snapshot.Fleet(s.scope)
+	for i := range f.Count {
+		if node := s.core.nodes[f.First+i]; !node.Admits(size) {
+			s.waitFor(node)
+			return false
+		}
+	}
+	for i := range f.Count {
+		if refusal := s.core.conn(f.Place(i), s.client.Protocol).Refusal(); refusal != nil {
+			s.answer(refusal.AppendReply(nil))
+			return true
+		}
+	}
+	each := 1
+	if cmd.Policy == command.FleetRandom {
+		each = 2
+	}
+	m := s.newFleetMerge(cmd, f, each, size)
+	for part := range len(m.parts) {
+		request := appendFleetRequest(s.scratch(), cmd, r.Args, part, f.Database)
+		s.core.keepScratch(request)
+		place := f.Place(int32(part / each))
+		s.core.conn(place, s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
+	}
+	return true
+}
+
+var (
+	flushallID = command.ByName([]byte("flushall")).ID()
+	flushdb    = []byte("FLUSHDB")
+)
+
+// appendFleetRequest appends a part of a whole-fleet command.
+func appendFleetRequest(dst []byte, cmd *command.Command, args [][]byte, part int, database int32) []byte {
+	switch {
+	case cmd.Policy == command.FleetRandom:
+		return fanout.AppendRandomRequest(dst, part)
+	case cmd.ID() == flushallID && database != 0:
+		// The client sees one database of the servers; the others are not its own.
+		args = append([][]byte{flushdb}, args[1:]...)
+	}
+	return resp.AppendCommand(dst, args...)
+}
+
+// newFleetMerge awaits parts from all servers of a fleet.
+func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, each, size int) *merge {
+	m := s.newMerge(cmd, int(f.Count)*each, size)
+	m.fleet = fleet{scope: s.scope, first: f.First, each: int32(each)}
+	for i := range int(f.Count) * each {
+		m.addPart(s.core.Snapshot.Servers[f.First+int32(i/each)].Name, 0)
+	}
+	return m
+}
+
+// shows reports whether a key that a part's server has told is that server's own
+// and not the proxy's.
+func (m *merge) shows(part int, key []byte) bool {
+	owner := m.s.core.Snapshot.Pick(m.fleet.scope, key).Server
+	return owner == m.fleet.first+int32(part)/m.fleet.each && !isReserved(key)
+}
+
+// scan asks one server for a page; the cursor says which.
+func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
+	f := s.core.Snapshot.Fleet(s.scope)
+	cursors, own, ok := fanout.ParseCursor(r.Args[1], int(f.Count))
+	if !ok {
+		s.fail("ERR invalid cursor")
+		return true
+	}
+	place := f.Place(int32(cursors.Server))
+	node := s.core.nodes[place.Server]
+	if !node.Admits(size) {
+		s.waitFor(node)
+		return false
+	}
+	m := s.newMerge(cmd, 1, size)
+	m.fleet = fleet{scope: s.scope, first: place.Server, each: 1, cursors: cursors}
+	m.addPart(s.core.Snapshot.Servers[place.Server].Name, 0)
+	request := fanout.AppendScanRequest(s.scratch(), r.Args, own)
+	s.core.keepScratch(request)
+	s.core.conn(place, s.client.Protocol).Send(m, 0, request, false, cmd.Slow)
+	return true
+}
+
+// info is INFO: what the proxy says of itself, with sums over the servers if they
+// are asked for. Servers that do not answer are left out, and counted.
+func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
+	sections := make([]string, 0, len(r.Args)-1)
+	for _, arg := range r.Args[1:] {
+		sections = append(sections, string(arg))
+	}
+	f := s.core.Snapshot.Fleet(s.scope)
+	if !local.InfoNeedsServers(sections) {
+		s.answer(s.core.Local.AppendInfo(s.scratch(), s.client.Protocol, sections, nil))
+		return true
+	}
+	m := s.newFleetMerge(cmd, f, 1, size)
+	m.fleet.sections = sections
+	for part := range f.Count {
+		s.core.conn(f.Place(part), s.client.Protocol).Send(m, uint64(part), infoRequest, false, false)
+	}
+	return true
+}
+
+var infoRequest = resp.AppendCommand(nil, "INFO")
+
+// emitInfo gives out INFO once all servers have answered or failed.
+func (m *merge) emitInfo() {
+	s := m.s
+	f := s.core.Snapshot.Fleet(m.fleet.scope)
+	totals := local.NewTotals("db" + strconv.Itoa(int(f.Database)))
+	for i := range m.parts {
+		totals.Add(m.parts[i].Node, m.parts[i].Reply)
+	}
+	m.emit(s.core.Local.AppendInfo(nil, s.client.Protocol, m.fleet.sections, totals))
+}

@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"bytes"
+
+	"ringmain/command"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// sameServer sends a command whose keys must all live at one place.
+func (s *Session) sameServer(cmd *command.Command, r *resp.Request, size int) bool {
+	if cmd.Blocks(r.Args) {
+		s.notSupported(cmd, "blocking commands are not supported yet")
+		return true
+	}
+	place, text := s.commonPlace(cmd, r.Args)
+	if text == "" {
+		text = s.restriction(cmd, r.Args, place)
+	}
+	if text != "" {
+		s.fail(text)
+		return true
+	}
+	return s.sendWhole(place, cmd, r, size)
+}
+
+// commonPlace is where all keys of a request live, or the text of an error. A
+// request whose keys cannot be found is executed by no server: any will say what
+// is wrong with it.
+func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router.Place, text string) {
+	found := false
+	keys := cmd.KeyPositions(args)
+	for {
+		i, ok := keys.Next()
+		if !ok {
+			break
+		}
+		p := s.core.Snapshot.Pick(s.scope, args[i])
+		switch {
+		case isReserved(args[i]):
+			text = errReserved
+		case found && p != place && text == "":
+			text = resp.TextCrossSlot
+		case !found:
+			place, found = p, true
+		}
+	}
+	if keys.Invalid() || !found && text == "" {
+		return s.anyPlace(), ""
+	}
+	return place, text
+}
+
+// anyPlace is on the first server of the session's fleet that is not known to be
+// down, or the first.
+func (s *Session) anyPlace() router.Place {
+	f := s.core.Snapshot.Fleet(s.scope)
+	for i := range f.Count {
+		p := f.Place(i)
+		if s.core.conn(p, s.client.Protocol).Refusal() == nil {
+			return p
+		}
+	}
+	return f.Place(0)
+}
+
+var (
+	sortID   = command.ByName([]byte("sort")).ID()
+	sortROID = command.ByName([]byte("sort_ro")).ID()
+	copyID   = command.ByName([]byte("copy")).ID()
+)
+
+// restriction is the text of the error for a request that names more than its
+// server has; "" if it does not.
+func (s *Session) restriction(cmd *command.Command, args [][]byte, place router.Place) string {
+	switch cmd.ID() {
+	case sortID, sortROID:
+		return s.sortRestriction(args, place)
+	case copyID:
+		return copyRestriction(args)
+	}
+	return ""
+}
+
+const (
+	errSortBy  = "ERR BY option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+	errSortGet = "ERR GET option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+)
+
+// sortRestriction refuses SORT's BY and GET patterns unless every key they can
+// form lives at the place of the list, as a Redis Cluster does.
+func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
+	for i := 2; i+1 < len(args); i++ {
+		option, pattern := args[i], args[i+1]
+		switch {
+		case bytes.EqualFold(option, []byte("limit")):
+			i += 2
+		case bytes.EqualFold(option, []byte("store")):
+			i++
+		case bytes.EqualFold(option, []byte("by")):
+			i++
+			if bytes.IndexByte(pattern, '*') >= 0 && !s.formsKeysAt(place, pattern) {
+				return errSortBy
+			}
+		case bytes.EqualFold(option, []byte("get")):
+			i++
+			if string(pattern) != "#" && !s.formsKeysAt(place, pattern) {
+				return errSortGet
+			}
+		}
+	}
+	return ""
+}
+
+// formsKeysAt reports whether a pattern's keys all live at place, whatever takes
+// the place of its '*': what stands before that has a whole hash tag.
+func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
+	snapshot := s.core.Snapshot
+	fixed, _, _ := bytes.Cut(pattern, []byte("*"))
+	return !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
+		snapshot.Pick(s.scope, fixed) == place
+}
+
+// copyRestriction refuses COPY's DB option: clients see one database.
+func copyRestriction(args [][]byte) string {
+	for i := 3; i+1 < len(args); i++ {
+		if !bytes.EqualFold(args[i], []byte("db")) {
+			continue
+		}
+		if _, ok := resp.ParseInteger(args[i+1]); !ok {
+			return resp.TextNotInteger
+		}
+		return resp.TextDatabase
+	}
+	return ""
+}
