@@ -13,6 +13,7 @@ require (
 )
 
 require (
+	github.com/dgryski/go-jump v0.0.0-20170409065014-e1f439676b57 // indirect
 	github.com/tidwall/btree v1.1.0 // indirect
 	github.com/tidwall/match v1.2.0 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect

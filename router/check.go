@@ -3,7 +3,6 @@ package router
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -12,33 +11,53 @@ const MaxServers = 3125
 
 // distributionKind is one way of placing hashes on servers.
 type distributionKind struct {
-	// check tells what is wrong with the servers' weights.
+	name string
+	// check tells what is wrong with the servers' weights, and with their names
+	// beyond what checkServers tells.
 	check func([]Server) error
+	// build is for servers that pass the checks.
 	build func([]Server) (distribution, error)
+	// even says that it needs hashes that are even over 64 bits.
+	even bool
 }
 
-// distributions are all of them by name.
-var distributions = map[string]distributionKind{
-	"ring": {checkRing, func(s []Server) (distribution, error) { return NewRing(s) }},
+// distributionKinds is in the order in which they are documented.
+var distributionKinds = []distributionKind{
+	{"ring", checkRing, func(s []Server) (distribution, error) { return NewRing(s) }, true},
+	{"ketama", checkKetama, newKetama, false},
+	{"modula", checkModula, newModula, false},
+	{"jump", checkJump, newJump, true},
+	{"maglev", checkMaglev, newMaglev, true},
 }
-
-// distributionNames is in the order in which they are documented.
-var distributionNames = []string{"ring", "ketama", "modula", "jump", "maglev"}
 
 // Distributions are the names of all distributions, in the order in which they
-// are documented. The first is the default.
-func Distributions() []string { return slices.Clone(distributionNames) }
-
-func (p *Pool) distribution() string {
-	if p.Distribution == "" {
-		return distributionNames[0]
+// are documented. The first, ring, is the default.
+//
+// Any hash goes with any of them. ketama and modula take its lower 32 bits, as
+// twemproxy does. ring, jump and maglev need 64 even ones: a hash of 32 is
+// spread by SplitMix64's function, seeded with it.
+func Distributions() []string {
+	var names []string
+	for _, k := range distributionKinds {
+		names = append(names, k.name)
 	}
-	return p.Distribution
+	return names
 }
 
+// kind is the pool's distribution, or nil.
+func (p *Pool) kind() *distributionKind {
+	for i := range distributionKinds {
+		if k := &distributionKinds[i]; p.Distribution == k.name || p.Distribution == "" {
+			return k
+		}
+	}
+	return nil
+}
+
+// hash is the name of the pool's hash function.
 func (p *Pool) hash() string {
 	if p.Hash == "" {
-		return hashNames[0]
+		return defaultHash
 	}
 	return p.Hash
 }
@@ -51,13 +70,11 @@ func Check(p Pool) error {
 	if _, ok := hashes[p.hash()]; !ok {
 		errs = append(errs, fmt.Errorf("hash %q: must be one of %s", p.Hash, strings.Join(hashNames, ", ")))
 	}
-	kind, ok := distributions[p.distribution()]
-	if !ok {
-		errs = append(errs, fmt.Errorf("distribution %q: must be one of %s", p.Distribution, strings.Join(distributionNames, ", ")))
-	}
 	errs = append(errs, checkServers(p.Servers))
-	if ok {
+	if kind := p.kind(); kind != nil {
 		errs = append(errs, kind.check(p.Servers))
+	} else {
+		errs = append(errs, fmt.Errorf("distribution %q: must be one of %s", p.Distribution, strings.Join(Distributions(), ", ")))
 	}
 	return errors.Join(errs...)
 }

@@ -50,11 +50,11 @@ type Explanation struct {
 func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
 	p := s.poolOf(scope, key)
 	part := p.tag.of(key)
-	e := Explanation{Pool: p.name, HashedPart: part, HashName: p.hash.name, Hash: p.hash.raw(part), Distribution: p.distributionName}
+	e := Explanation{Pool: p.name, HashedPart: part, HashName: p.hash.name, Hash: p.hash.value(part), Distribution: p.kind.name}
 	if scope < 0 && s.routes != nil {
 		e.Route = s.routes.prefixes[s.routes.find(key)]
 	}
-	hash := p.hash.of(part)
+	hash := p.hashOf(part)
 	down := make(ServerSet, (p.count+63)/64)
 	for owner := p.distribution.owner(hash, down); owner >= 0; owner = p.distribution.owner(hash, down) {
 		e.Choices = append(e.Choices, p.first+int32(owner))

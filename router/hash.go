@@ -4,34 +4,51 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"ringmain/router/keyhash"
 )
 
-// hashNames is in the order in which they are documented.
-var hashNames = []string{"xxh64", "one_at_a_time", "md5", "crc16", "crc32", "crc32a", "fnv1_64", "fnv1a_64", "fnv1_32",
-	"fnv1a_32", "hsieh", "murmur", "jenkins"}
-
-// Hashes are the names of all hash functions, in the order in which they are
-// documented. The first is the default.
-func Hashes() []string { return slices.Clone(hashNames) }
+const defaultHash = "xxh64"
 
 // keyHash is one hash function.
 type keyHash struct {
 	name string
-	// of32 is nil for xxh64.
-	of32 func([]byte) uint32
+	// of32 is nil for xxh64, which is called directly: it is the default and on
+	// the way of every command.
+	of32 keyhash.Func
 }
 
-var hashes = map[string]keyHash{"xxh64": {name: "xxh64"}}
+// hashNames is in the order in which they are documented; hashes are by name.
+var hashNames, hashes = func() ([]string, map[string]keyHash) {
+	names, byName := []string{defaultHash}, map[string]keyHash{defaultHash: {name: defaultHash}}
+	for _, f := range keyhash.All() {
+		names, byName[f.Name] = append(names, f.Name), keyHash{f.Name, f.Hash}
+	}
+	return names, byName
+}()
 
-func (h keyHash) is64() bool { return h.of32 == nil }
+// Hashes are the names of all hash functions, in the order in which they are
+// documented: xxh64, which is the default, with seed 0, then those of twemproxy,
+// exactly, see package keyhash.
+func Hashes() []string { return slices.Clone(hashNames) }
 
-// raw is the value of the function.
-func (h keyHash) raw(b []byte) uint64 {
+// value is that of the function.
+func (h keyHash) value(b []byte) uint64 {
 	if h.of32 == nil {
 		return xxhash.Sum64(b)
 	}
 	return uint64(h.of32(b))
 }
 
-// of is what distributions are given.
-func (h keyHash) of(b []byte) uint64 { return h.raw(b) }
+// golden is 2^64 divided by the golden ratio, made odd: the step of SplitMix64.
+const golden = 0x9e3779b97f4a7c15
+
+// mix64 is what SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) gives as number n,
+// from 0, when seeded with x. For one n it is a bijection: values of 32 bits that
+// differ are spread evenly over 64 bits, and stay different.
+func mix64(x, n uint64) uint64 {
+	x += (n + 1) * golden
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

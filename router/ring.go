@@ -164,7 +164,7 @@ func (r *Ring) walk(i int, down ServerSet) int {
 		return -1
 	}
 	n := len(r.owners) - 1
-	for {
+	for range n {
 		if i++; i >= n {
 			i -= n
 		}
@@ -172,6 +172,12 @@ func (r *Ring) walk(i int, down ServerSet) int {
 			return owner
 		}
 	}
+	// Only servers without a point are up: a low weight has none with ketama.
+	owner := 0
+	for down.Has(owner) {
+		owner++
+	}
+	return owner
 }
 
 func (r *Ring) owner(hash uint64, down ServerSet) int { return r.Owner(hash, down) }

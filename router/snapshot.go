@@ -77,13 +77,23 @@ type pool struct {
 	tag          hashTag
 	database     int32
 	first        int32 // index in Snapshot.Servers of the pool's first server
-	ring         *Ring // if the distribution is one and the hash xxh64
+	ring         *Ring // the distribution, if it is one, and the hash is xxh64
 	distribution distribution
 	hash         keyHash
+	spread       bool // the hash has 32 bits and the distribution needs 64
 
-	name             string
-	distributionName string
-	count            int32 // of servers
+	name  string
+	kind  *distributionKind
+	count int32 // of servers
+}
+
+// hashOf is the hash of part for the distribution.
+func (p *pool) hashOf(part []byte) uint64 {
+	h := p.hash.value(part)
+	if p.spread {
+		h = mix64(h, 0)
+	}
+	return h
 }
 
 // New builds a snapshot of pools, and of routes that choose among them: see
@@ -124,12 +134,13 @@ func (s *Snapshot) add(p *Pool) error {
 	}
 	made := pool{
 		tag: tag, database: p.Database, first: int32(len(s.Servers)), count: int32(len(p.Servers)),
-		name: p.Name, distributionName: p.distribution(), hash: hashes[p.hash()],
+		name: p.Name, kind: p.kind(), hash: hashes[p.hash()],
 	}
-	if made.distribution, err = distributions[p.distribution()].build(p.Servers); err != nil {
+	if made.distribution, err = made.kind.build(p.Servers); err != nil {
 		return err
 	}
-	if ring, ok := made.distribution.(*Ring); ok && made.hash.is64() {
+	made.spread = made.kind.even && made.hash.of32 != nil
+	if ring, ok := made.distribution.(*Ring); ok && !made.spread {
 		made.ring = ring
 	}
 	s.pools = append(s.pools, made)
@@ -148,7 +159,7 @@ func (s *Snapshot) Pick(scope Scope, key []byte) Place {
 	if p.ring != nil {
 		return Place{p.first + int32(p.ring.Owner(xxhash.Sum64(part), nil)), p.database}
 	}
-	return Place{p.first + int32(p.distribution.owner(p.hash.of(part), nil)), p.database}
+	return Place{p.first + int32(p.distribution.owner(p.hashOf(part), nil)), p.database}
 }
 
 // HashedPart is the part of key that decides its place within its pool: its hash
