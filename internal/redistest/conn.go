@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +26,14 @@ type Conn struct {
 	w *bufio.Writer
 }
 
-// Dial connects to addr. Everything on the connection must be over within
+// Dial connects to addr, host:port or the path of a Unix socket. Everything on the connection must be over within
 // timeout; zero sets no limit.
 func Dial(addr string, timeout time.Duration) (*Conn, error) {
-	c, err := net.DialTimeout("tcp", addr, timeout)
+	network := "tcp"
+	if filepath.IsAbs(addr) {
+		network = "unix"
+	}
+	c, err := net.DialTimeout(network, addr, timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -24,20 +24,49 @@ func Nutcracker(t testing.TB, servers []string, distribution, hash string, more 
 
 // Twemproxy is the Program that Nutcracker runs.
 func Twemproxy(servers []string, distribution, hash string, more ...string) (Program, error) {
-	if len(servers) == 0 {
-		return Program{}, errors.New("twemproxy needs a server")
-	}
-	if len(more)%2 != 0 {
-		return Program{}, errors.New("twemproxy settings are names and values, one each")
+	return TwemproxyOf(TwemproxyPool{
+		Name: "main", Distribution: distribution, Hash: hash, Servers: servers, More: more,
+	})
+}
+
+// TwemproxyPool is one pool of twemproxy's configuration.
+type TwemproxyPool struct {
+	// Name is a word of its own.
+	Name string
+	// Listen is host:port, or the path of a Unix socket.
+	Listen             string
+	Distribution, Hash string
+	// Servers are addresses as host:port, or as twemproxy writes them,
+	// "host:port:weight" and "host:port:weight name".
+	Servers []string
+	// More are further settings, names and values in turn: "hash_tag", `"{}"`.
+	More []string
+}
+
+// TwemproxySocket is where the pool of that name listens for clients in a server
+// that runs the Program of TwemproxyOf; the last pool's address is s.Addr.
+func (s *Server) TwemproxySocket(pool string) string {
+	return filepath.Join(s.dir, pool+".sock")
+}
+
+// TwemproxyOf is one twemproxy of many pools. The last one listens on the
+// server's port, and is the last to come up; the others on Unix sockets of their
+// own. Their fields Listen are set.
+func TwemproxyOf(pools ...TwemproxyPool) (Program, error) {
+	if err := checkTwemproxyPools(pools); err != nil {
+		return Program{}, err
 	}
 	args := func(port int, dir string) ([]string, error) {
 		stats, err := freePort()
 		if err != nil {
 			return nil, err
 		}
+		for i := range pools {
+			pools[i].Listen = filepath.Join(dir, pools[i].Name+".sock")
+		}
+		pools[len(pools)-1].Listen = fmt.Sprintf("127.0.0.1:%d", port)
 		file := filepath.Join(dir, "nutcracker.yml")
-		text := twemproxyConfig(port, servers, distribution, hash, more)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(TwemproxyConfig(pools)), 0o600); err != nil {
 			return nil, err
 		}
 		return []string{"-c", file, "-a", "127.0.0.1", "-s", strconv.Itoa(stats), "-v", "4"}, nil
@@ -49,19 +78,37 @@ func Twemproxy(servers []string, distribution, hash string, more ...string) (Pro
 	}, nil
 }
 
-func twemproxyConfig(port int, servers []string, distribution, hash string, more []string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "main:\n  listen: 127.0.0.1:%d\n  redis: true\n", port)
-	fmt.Fprintf(&b, "  distribution: %s\n  hash: %s\n", distribution, hash)
-	for i := 0; i < len(more); i += 2 {
-		fmt.Fprintf(&b, "  %s: %s\n", more[i], more[i+1])
+func checkTwemproxyPools(pools []TwemproxyPool) error {
+	if len(pools) == 0 {
+		return errors.New("twemproxy needs a pool")
 	}
-	b.WriteString("  servers:\n")
-	for _, s := range servers {
-		if strings.Count(s, ":") == 1 {
-			s += ":1"
+	for _, p := range pools {
+		if len(p.Servers) == 0 {
+			return errors.New("twemproxy needs a server")
 		}
-		fmt.Fprintf(&b, "  - %s\n", s)
+		if len(p.More)%2 != 0 {
+			return errors.New("twemproxy settings are names and values, one each")
+		}
+	}
+	return nil
+}
+
+// TwemproxyConfig is the text of a nutcracker.yml.
+func TwemproxyConfig(pools []TwemproxyPool) string {
+	var b strings.Builder
+	for _, p := range pools {
+		fmt.Fprintf(&b, "%s:\n  listen: %s\n  redis: true\n", p.Name, p.Listen)
+		fmt.Fprintf(&b, "  distribution: %s\n  hash: %s\n", p.Distribution, p.Hash)
+		for i := 0; i < len(p.More); i += 2 {
+			fmt.Fprintf(&b, "  %s: %s\n", p.More[i], p.More[i+1])
+		}
+		b.WriteString("  servers:\n")
+		for _, s := range p.Servers {
+			if strings.Count(s, ":") == 1 {
+				s += ":1"
+			}
+			fmt.Fprintf(&b, "  - %s\n", s)
+		}
 	}
 	return b.String()
 }
