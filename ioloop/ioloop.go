@@ -22,7 +22,7 @@ var (
 	// the system names no other reason.
 	ErrPeerGone = errors.New("connection closed by the peer")
 	// ErrNoAddress is given to Opened for a name that does not resolve to
-	// exactly one address.
+	// exactly one address; 127.0.0.1 and ::1 together count as one.
 	ErrNoAddress = errors.New("name does not resolve to one address")
 )
 
@@ -82,7 +82,8 @@ type Conn interface {
 	// Abort closes at once; output that was not sent is lost. Closed follows
 	// with ErrAborted before the loop blocks again.
 	Abort()
-	// RemoteAddr and LocalAddr are host:port, for people to read.
+	// RemoteAddr and LocalAddr are host:port, for people to read; both are the
+	// listener's unix:/path on a Unix socket.
 	RemoteAddr() string
 	LocalAddr() string
 }
@@ -102,9 +103,10 @@ type Loop interface {
 	// AtEnd calls f once, at the end of this iteration, before output is
 	// handed to the kernel.
 	AtEnd(f func())
-	// Dial connects to address, host:port, giving up after timeout. A name is
-	// resolved without blocking the loop. Opened is called later, never from
-	// inside Dial.
+	// Dial connects to address, host:port or unix:/path, giving up after
+	// timeout. A name is resolved anew by each Dial, within the timeout and
+	// without blocking the loop. Opened is called later, never from inside
+	// Dial.
 	Dial(address string, timeout time.Duration, h Handler)
 	// Post has f called on the loop. Any goroutine may call it. It reports
 	// false, and f will not be called, when the loop has stopped or its queue

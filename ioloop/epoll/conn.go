@@ -3,7 +3,6 @@
 package epoll
 
 import (
-	"net"
 	"net/netip"
 	"time"
 
@@ -182,19 +181,26 @@ func (c *conn) tellDrained() {
 }
 
 // RemoteAddr implements ioloop.Conn.
-func (c *conn) RemoteAddr() string {
-	sa, err := unix.Getpeername(c.fd)
-	return name(sa, err, c.state)
-}
+func (c *conn) RemoteAddr() string { return c.address(unix.Getpeername) }
 
 // LocalAddr implements ioloop.Conn.
-func (c *conn) LocalAddr() string {
-	sa, err := unix.Getsockname(c.fd)
-	return name(sa, err, c.state)
-}
+func (c *conn) LocalAddr() string { return c.address(unix.Getsockname) }
 
-func name(sa unix.Sockaddr, err error, s state) string {
-	if err != nil || s == buried {
+func (c *conn) address(end func(fd int) (unix.Sockaddr, error)) string {
+	if c.state == buried {
+		return "?"
+	}
+	sa, err := end(c.fd)
+	if _, ok := sa.(*unix.SockaddrUnix); ok {
+		// Who dials a Unix socket has no name, or one of its own choice, which
+		// is not fit to be shown: both ends go by the listener's.
+		end = unix.Getpeername
+		if c.accepted {
+			end = unix.Getsockname
+		}
+		sa, err = end(c.fd)
+	}
+	if err != nil {
 		return "?"
 	}
 	switch sa := sa.(type) {
@@ -203,7 +209,7 @@ func name(sa unix.Sockaddr, err error, s state) string {
 	case *unix.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)).String()
 	case *unix.SockaddrUnix:
-		return net.JoinHostPort(sa.Name, "0")
+		return unixPrefix + sa.Name
 	}
 	return "?"
 }

@@ -21,8 +21,24 @@ const (
 	clientKeepAlive = 300
 )
 
+// unixRetry is the pause between two attempts to connect to a Unix socket whose
+// queue is full: the kernel does not tell when it has room again.
+const unixRetry = 10 * time.Millisecond
+
 // Dial implements ioloop.Loop.
 func (l *Loop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
+	path, isUnix, err := unixPath(address)
+	switch {
+	case err != nil:
+		l.fail(h, err)
+	case isUnix:
+		l.dialUnix(path, timeout, h)
+	default:
+		l.dialTCP(address, timeout, h)
+	}
+}
+
+func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler) {
 	if ap, err := netip.ParseAddrPort(address); err == nil {
 		l.dialTo(ap, timeout, h)
 		return
@@ -40,7 +56,7 @@ func (l *Loop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
 func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.Handler) {
 	deadline := l.now.Add(timeout)
 	l.lookups.Go(func() {
-		ip, err := resolve(l.ctx, host, timeout)
+		ip, err := l.resolve(l.ctx, host, timeout)
 		l.mustPost(func() {
 			switch left := deadline.Sub(l.now); {
 			case err != nil:
@@ -73,7 +89,11 @@ func (l *Loop) fail(h ioloop.Handler, err error) {
 }
 
 func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler) {
-	family, sa := sockaddr(ap)
+	family, sa, err := sockaddr(ap)
+	if err != nil {
+		l.fail(h, err)
+		return
+	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		l.fail(h, fmt.Errorf("socket: %w", err))
@@ -95,7 +115,42 @@ func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler
 	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
 }
 
-// finishDial tells the handler how the dial ended.
+func (l *Loop) dialUnix(path string, timeout time.Duration, h ioloop.Handler) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		l.fail(h, fmt.Errorf("socket: %w", err))
+		return
+	}
+	c := &conn{l: l, h: h, fd: fd, state: dialling}
+	l.enlist(c)
+	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
+	l.After(0, func() { c.connectUnix(&unix.SockaddrUnix{Name: path}) })
+}
+
+// connectUnix tries to connect, which succeeds or fails at once.
+func (c *conn) connectUnix(sa *unix.SockaddrUnix) {
+	if c.state != dialling {
+		return
+	}
+	err := unix.Connect(c.fd, sa)
+	if err == unix.EAGAIN {
+		c.l.After(unixRetry, func() { c.connectUnix(sa) })
+		return
+	}
+	if err == nil {
+		err = c.l.control(unix.EPOLL_CTL_ADD, c.fd, unix.EPOLLIN)
+	}
+	if err != nil {
+		c.die(err)
+		return
+	}
+	c.interest = unix.EPOLLIN
+	c.timer.Stop()
+	c.timer = nil
+	c.opened()
+}
+
+// finishDial tells the handler how a TCP dial ended.
 func (c *conn) finishDial() {
 	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
@@ -132,16 +187,18 @@ func tune(fd, keepAlive int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3)
 }
 
-func sockaddr(ap netip.AddrPort) (family int, sa unix.Sockaddr) {
+func sockaddr(ap netip.AddrPort) (family int, sa unix.Sockaddr, err error) {
 	addr := ap.Addr().Unmap()
 	if addr.Is4() {
-		return unix.AF_INET, &unix.SockaddrInet4{Port: int(ap.Port()), Addr: addr.As4()}
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(ap.Port()), Addr: addr.As4()}, nil
 	}
 	sa6 := &unix.SockaddrInet6{Port: int(ap.Port()), Addr: addr.As16()}
 	if zone := addr.Zone(); zone != "" {
-		if i, err := net.InterfaceByName(zone); err == nil {
-			sa6.ZoneId = uint32(i.Index)
+		i, err := net.InterfaceByName(zone)
+		if err != nil {
+			return 0, nil, fmt.Errorf("zone %q of %s: %w", zone, addr, err)
 		}
+		sa6.ZoneId = uint32(i.Index)
 	}
-	return unix.AF_INET6, sa6
+	return unix.AF_INET6, sa6, nil
 }

@@ -22,47 +22,72 @@ import (
 // out of descriptors or memory.
 const acceptPause = 100 * time.Millisecond
 
-// Listener accepts TCP connections and hands them to loops.
+// Listener accepts connections and hands them to loops.
 type Listener struct {
-	ln net.Listener
-	// file is a second descriptor of ln: a net.Listener lets nobody wait on its
-	// own, and accepting with it would register each client with Go's poller.
-	file *os.File
-	raw  syscall.RawConn
-	done chan struct{}
-	once sync.Once
+	address string
+	// file is not a net.Listener, which lets nobody wait on its descriptor:
+	// accepting with it would register each client with Go's poller.
+	file   *os.File
+	raw    syscall.RawConn
+	socket *socketFile // nil: TCP
+	done   chan struct{}
+	once   sync.Once
 }
 
-// Listen binds address, host:port.
+// Listen binds address: host:port, with the first address of a name, an IPv4 one
+// if there is any; or unix: and an absolute path of at most 107 bytes, where the
+// socket has mode 0660, and one on which nobody listens any more is replaced. An
+// address that is in use gives EADDRINUSE.
 func Listen(address string) (*Listener, error) {
+	path, isUnix, err := unixPath(address)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{address: address, done: make(chan struct{})}
+	if isUnix {
+		l.file, l.socket, err = listenUnix(path)
+	} else {
+		l.file, l.address, err = listenTCP(address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.raw, err = l.file.SyscallConn(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// listenTCP returns the listening socket and its address, with the port the
+// system chose.
+func listenTCP(address string) (*os.File, string, error) {
 	network := "tcp"
 	if ap, err := netip.ParseAddrPort(address); err == nil && ap.Addr().Is4() {
 		network = "tcp4" // 0.0.0.0 does not mean [::]
 	}
 	ln, err := new(net.ListenConfig).Listen(context.Background(), network, address)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	file, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
+	if err = errors.Join(err, ln.Close()); err != nil {
+		return nil, "", err
 	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, ln.Close(), file.Close())
-	}
-	return &Listener{ln: ln, file: file, raw: raw, done: make(chan struct{})}, nil
+	return file, ln.Addr().String(), nil
 }
 
 // Addr is the address that is listened on, with the port the system chose.
-func (l *Listener) Addr() string { return l.ln.Addr().String() }
+func (l *Listener) Addr() string { return l.address }
 
-// Close ends Serve. It may be called from any goroutine, and again, which does
-// nothing.
+// Close ends Serve, and removes a Unix socket's file if it is still this
+// listener's. It may be called from any goroutine, and again, which does nothing.
 func (l *Listener) Close() (err error) {
 	l.once.Do(func() {
 		close(l.done)
-		err = errors.Join(l.ln.Close(), l.file.Close())
+		if l.socket != nil {
+			err = l.socket.remove()
+		}
+		err = errors.Join(err, l.file.Close())
 	})
 	return err
 }
@@ -87,7 +112,7 @@ func (l *Listener) Serve(take func(*Accepted), pausing func(error)) error {
 				return fmt.Errorf("accept on %s: %w", l.Addr(), readErr)
 			}
 		case err == nil:
-			take(&Accepted{fd: fd})
+			take(&Accepted{fd: fd, tcp: l.socket == nil})
 		case exhausted(err):
 			pausing(err)
 			l.rest()
@@ -124,13 +149,16 @@ func (l *Listener) rest() {
 
 // Accepted is a connection that no loop has yet. One of its methods is called,
 // once.
-type Accepted struct{ fd int }
+type Accepted struct {
+	fd  int
+	tcp bool
+}
 
 // Attach gives the connection to a loop. It reports false, with the connection
 // closed, if the loop takes no more.
 func (a *Accepted) Attach(l *Loop, h ioloop.Handler) bool {
 	l.clients.Add(1)
-	if l.Post(func() { l.adopt(a.fd, h) }) {
+	if l.Post(func() { l.adopt(a, h) }) {
 		return true
 	}
 	l.clients.Add(-1)
@@ -145,11 +173,13 @@ func (a *Accepted) Refuse(message []byte) {
 	_ = unix.Close(a.fd)
 }
 
-func (l *Loop) adopt(fd int, h ioloop.Handler) {
-	tune(fd, clientKeepAlive)
-	c := &conn{l: l, h: h, fd: fd, accepted: true}
+func (l *Loop) adopt(a *Accepted, h ioloop.Handler) {
+	if a.tcp {
+		tune(a.fd, clientKeepAlive)
+	}
+	c := &conn{l: l, h: h, fd: a.fd, accepted: true}
 	if err := l.add(c, unix.EPOLLIN); err != nil {
-		_ = unix.Close(fd)
+		_ = unix.Close(a.fd)
 		l.clients.Add(-1)
 		h.Opened(nil, err)
 		return

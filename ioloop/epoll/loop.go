@@ -55,13 +55,21 @@ type Loop struct {
 	stopped   bool
 	running   []func() // the batch of posted that is being run
 
-	lookups sync.WaitGroup // name look-ups under way
+	lookup  Resolver
+	lookups sync.WaitGroup // calls of lookup under way
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
 
+// Option changes what New makes.
+type Option func(*Loop)
+
+// WithResolver has names resolved by r, for tests that must not depend on name
+// servers.
+func WithResolver(r Resolver) Option { return func(l *Loop) { l.lookup = r } }
+
 // New makes a loop. It does nothing until Run, which also releases it.
-func New() (*Loop, error) {
+func New(options ...Option) (*Loop, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create: %w", err)
@@ -71,7 +79,10 @@ func New() (*Loop, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now()}
+	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now(), lookup: lookupName}
+	for _, o := range options {
+		o(l)
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.control(unix.EPOLL_CTL_ADD, wakefd, unix.EPOLLIN); err != nil {
 		l.release()
@@ -326,10 +337,15 @@ func (l *Loop) add(c *conn, events uint32) error {
 		return err
 	}
 	c.interest = events
+	l.enlist(c)
+	return nil
+}
+
+// enlist makes c known to the loop, which closes its descriptor in the end.
+func (l *Loop) enlist(c *conn) {
 	for len(l.conns) <= c.fd {
 		l.conns = append(l.conns, make([]*conn, len(l.conns)+64)...)
 	}
 	l.conns[c.fd] = c
 	l.open++
-	return nil
 }

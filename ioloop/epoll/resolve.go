@@ -1,3 +1,5 @@
+//go:build linux
+
 package epoll
 
 import (
@@ -5,37 +7,69 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"ringmain/ioloop"
 )
 
-// resolve looks host up. A name stands for one server, so several addresses are
-// an error; only those of localhost may be two, the IPv4 one is taken then.
-func resolve(ctx context.Context, host string, timeout time.Duration) (netip.Addr, error) {
+// Resolver returns the addresses of a host name, in any order. It must return
+// once ctx ends: a loop that stops waits for it. Several goroutines may call it.
+type Resolver func(ctx context.Context, host string) ([]netip.Addr, error)
+
+// goResolver asks name servers itself, as a binary without cgo does anyway: the
+// C library's resolver cannot be interrupted.
+var goResolver = net.Resolver{PreferGo: true}
+
+func lookupName(ctx context.Context, host string) ([]netip.Addr, error) {
+	return goResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// resolve looks host up, for at most timeout.
+func (l *Loop) resolve(ctx context.Context, host string, timeout time.Duration) (netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	ips, err := l.lookup(ctx, host)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("%w: %w", ioloop.ErrNoAddress, err)
 	}
 	return onlyOne(host, ips)
 }
 
+// localhost is one machine in both families.
+var localhost = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}
+
+// onlyOne returns the address that a name stands for. Several are an error,
+// because a name stands for one server, and the keys would move from one to the
+// other; only of 127.0.0.1 and ::1 the first is taken.
 func onlyOne(host string, ips []netip.Addr) (netip.Addr, error) {
-	distinct := map[netip.Addr]bool{}
-	loopback := true
-	var found netip.Addr
+	distinct := make([]netip.Addr, 0, len(ips))
 	for _, ip := range ips {
-		ip = ip.Unmap()
-		distinct[ip] = true
-		loopback = loopback && ip.IsLoopback()
-		if !found.IsValid() || ip.Is4() && !found.Is4() {
-			found = ip
-		}
+		distinct = append(distinct, ip.Unmap())
 	}
-	if len(distinct) == 1 || loopback && len(distinct) > 0 {
-		return found, nil
+	slices.SortFunc(distinct, netip.Addr.Compare) // IPv4 first
+	distinct = slices.Compact(distinct)
+	switch {
+	case len(distinct) == 0:
+		return netip.Addr{}, fmt.Errorf("%w: %q has no address", ioloop.ErrNoAddress, host)
+	case len(distinct) == 1 || slices.Equal(distinct, localhost):
+		return distinct[0], nil
 	}
-	return netip.Addr{}, fmt.Errorf("%w: %q has %d addresses", ioloop.ErrNoAddress, host, len(distinct))
+	return netip.Addr{}, fmt.Errorf("%w: %q has %d addresses, but a node is one server (give it the address or "+
+		"the name of one of them): %s", ioloop.ErrNoAddress, host, len(distinct), list(distinct))
+}
+
+// maxListed bounds the addresses that an error names.
+const maxListed = 16
+
+func list(ips []netip.Addr) string {
+	var names []string
+	for _, ip := range ips[:min(len(ips), maxListed)] {
+		names = append(names, ip.String())
+	}
+	if len(ips) > maxListed {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
 }
