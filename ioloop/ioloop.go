@@ -79,8 +79,9 @@ type Conn interface {
 	// until the end of the stream or for a second, then closes. Data, Drained
 	// and HalfClosed are not called any more.
 	CloseAfterFlush()
-	// Abort closes at once; output that was not sent is lost. Closed follows
-	// with ErrAborted before the loop blocks again.
+	// Abort closes at once; output that was not sent is lost. The peer gets a
+	// reset, but on Unix sockets, which have none, an end of stream. Closed
+	// follows with ErrAborted before the loop blocks again.
 	Abort()
 	// RemoteAddr and LocalAddr are host:port, for people to read; both are the
 	// listener's unix:/path on a Unix socket.

@@ -59,6 +59,8 @@ func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.
 		ip, err := l.resolve(l.ctx, host, timeout)
 		l.mustPost(func() {
 			switch left := deadline.Sub(l.now); {
+			case l.ctx.Err() != nil:
+				h.Opened(nil, ioloop.ErrAborted)
 			case err != nil:
 				h.Opened(nil, err)
 			case left <= 0:
@@ -85,7 +87,16 @@ func (l *Loop) mustPost(f func()) {
 
 // fail tells h of a failure later, never from inside Dial.
 func (l *Loop) fail(h ioloop.Handler, err error) {
-	l.After(0, func() { h.Opened(nil, err) })
+	l.failed = append(l.failed, func() { h.Opened(nil, err) })
+	l.After(0, l.tellFailed)
+}
+
+func (l *Loop) tellFailed() {
+	failed := l.failed
+	l.failed = nil
+	for _, tell := range failed {
+		tell()
+	}
 }
 
 func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler) {

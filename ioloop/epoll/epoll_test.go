@@ -5,6 +5,7 @@ package epoll
 import (
 	"context"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,14 +14,28 @@ import (
 )
 
 // harness runs looptest on real sockets.
-type harness struct{ running map[ioloop.Loop]func() }
-
-func TestDriverConforms(t *testing.T) {
-	looptest.Run(t, &harness{running: map[ioloop.Loop]func(){}})
+type harness struct {
+	running map[ioloop.Loop]func()
+	// listen is a free address, of either kind.
+	listen func(t testing.TB) string
 }
 
-func (h *harness) NewLoop(t testing.TB) ioloop.Loop {
-	l, err := New()
+func newHarness() *harness {
+	return &harness{running: map[ioloop.Loop]func(){}, listen: func(testing.TB) string { return "127.0.0.1:0" }}
+}
+
+func TestDriverConformsOnTCP(t *testing.T) { looptest.Run(t, newHarness()) }
+
+func TestDriverConformsOnUnixSockets(t *testing.T) {
+	h := newHarness()
+	h.listen = func(t testing.TB) string { return "unix:" + looptest.SocketPath(t) }
+	looptest.Run(t, &unixHarness{h})
+}
+
+func (h *harness) NewLoop(t testing.TB) ioloop.Loop { return h.newLoop(t) }
+
+func (h *harness) newLoop(t testing.TB, options ...Option) *Loop {
+	l, err := New(options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +82,7 @@ func (h *harness) Wait(loop ioloop.Loop, cond func() bool) bool {
 }
 
 func (h *harness) Listen(t testing.TB, loop ioloop.Loop, accept func() ioloop.Handler) string {
-	ln, err := Listen("127.0.0.1:0")
+	ln, err := Listen(h.listen(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,4 +107,15 @@ func (h *harness) DialPeer(t testing.TB, address string) looptest.Peer {
 }
 func (h *harness) Refusing(t testing.TB) string { return looptest.RefusingTCP(t) }
 func (h *harness) Silent(t testing.TB) string   { return looptest.SilentTCP(t) }
+func (h *harness) Resets() bool                 { return true }
 func (h *harness) Concurrent() bool             { return true }
+
+// unixHarness is a harness on Unix sockets.
+type unixHarness struct{ *harness }
+
+func (h *unixHarness) DialPeer(t testing.TB, address string) looptest.Peer {
+	return looptest.DialUnix(t, strings.TrimPrefix(address, "unix:"))
+}
+func (h *unixHarness) Refusing(t testing.TB) string { return "unix:" + looptest.RefusingUnix(t) }
+func (h *unixHarness) Silent(t testing.TB) string   { return "unix:" + looptest.SilentUnix(t) }
+func (h *unixHarness) Resets() bool                 { return false }

@@ -39,11 +39,12 @@ type Loop struct {
 	timers   timerHeap
 	timerSeq uint64
 	atEnd    []func()
-	dirty    []*conn // have output that was not offered to the kernel
-	again    []*conn // have kept input to be delivered again
-	drained  []*conn // have output that has fallen to the low-water mark
-	batch    []*conn // what deliverOld goes through
-	dead     []*conn // to be closed and told so
+	dirty    []*conn  // have output that was not offered to the kernel
+	again    []*conn  // have kept input to be delivered again
+	drained  []*conn  // have output that has fallen to the low-water mark
+	batch    []*conn  // what deliverOld goes through
+	dead     []*conn  // to be closed and told so
+	failed   []func() // tell handlers of dials that have failed
 	// delivering is the connection whose Data is under way.
 	delivering *conn
 
@@ -286,7 +287,8 @@ func (l *Loop) shutDown() {
 	l.stopped = true
 	l.mu.Unlock()
 	l.runPosted()
-	for l.open > 0 {
+	for l.open > 0 || len(l.failed) > 0 {
+		l.tellFailed()
 		for _, c := range l.conns {
 			if c != nil {
 				c.Abort()

@@ -31,6 +31,9 @@ type Harness interface {
 	Refusing(t testing.TB) string
 	// Silent is an address at which attempts to connect get no answer.
 	Silent(t testing.TB) string
+	// Resets tells whether an aborted connection reaches the other end as an
+	// error. On Unix sockets it cannot be told from an orderly end.
+	Resets() bool
 	// Concurrent tells whether Post may really be called from any goroutine.
 	Concurrent() bool
 }
@@ -40,10 +43,8 @@ type Peer interface {
 	io.ReadWriteCloser
 	// CloseWrite ends the output; reading goes on.
 	CloseWrite() error
-	// Reset closes with a reset.
+	// Reset closes with a reset, where there is such a thing.
 	Reset() error
-	// LocalAddr is the host:port of this end.
-	LocalAddr() string
 }
 
 // Run runs every test on loops of h. Each test makes its own loops.

@@ -37,8 +37,6 @@ func (p tcpPeer) Reset() error {
 	return p.Close()
 }
 
-func (p tcpPeer) LocalAddr() string { return p.TCPConn.LocalAddr().String() }
-
 // RefusingTCP is Refusing for drivers on real sockets: a port that is bound and
 // not listened on, so that no one else gets it.
 func RefusingTCP(t testing.TB) string {

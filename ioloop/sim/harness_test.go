@@ -23,6 +23,7 @@ func (h *harness) fresh() string {
 
 func (h *harness) NewLoop(testing.TB) ioloop.Loop { return h.w.NewLoop(h.fresh()) }
 func (h *harness) Stop(loop ioloop.Loop)          { loop.(*sim.Loop).Stop() }
+func (h *harness) Resets() bool                   { return true }
 func (h *harness) Concurrent() bool               { return false }
 
 func (h *harness) Do(loop ioloop.Loop, f func()) {
