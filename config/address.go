@@ -4,27 +4,53 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"strconv"
 	"strings"
 )
 
-// address is a host and port taken apart. ip is invalid where host is a name.
+const (
+	unixPrefix = "unix:"
+	// maxUnixPath is what the kernel's socket address has room for, with a zero
+	// at its end.
+	maxUnixPath = 107
+)
+
+// address is a host and port taken apart, or the path of a Unix socket. ip is
+// invalid where host is a name.
 type address struct {
+	path string
 	host string
 	ip   netip.Addr
 	port int
 }
 
 // String is the same for two ways to write one address.
-func (a address) String() string { return a.host + " " + strconv.Itoa(a.port) }
-
-func (a address) loopback() bool {
-	return a.host == "localhost" || a.ip.IsValid() && a.ip.IsLoopback()
+func (a address) String() string {
+	switch {
+	case a.path != "":
+		return unixPrefix + a.path
+	case a.host == "localhost":
+		return "127.0.0.1 " + strconv.Itoa(a.port)
+	}
+	return a.host + " " + strconv.Itoa(a.port)
 }
 
-// splitAddress takes host:port apart. The host may be empty, the port 0.
+// anyPort reports whether the system is to choose the port.
+func (a address) anyPort() bool { return a.path == "" && a.port == 0 }
+
+// local reports whether only this machine can connect.
+func (a address) local() bool {
+	return a.path != "" || a.host == "localhost" || a.ip.IsValid() && a.ip.IsLoopback()
+}
+
+// splitAddress takes host:port or unix:/path apart. The host may be empty, the
+// port 0.
 func splitAddress(s string) (address, error) {
-	bad := fmt.Errorf("must be host:port, such as 127.0.0.1:6379 or [::1]:6379, is %q", clip(s))
+	if file, isUnix := strings.CutPrefix(s, unixPrefix); isUnix {
+		return unixAddress(file)
+	}
+	bad := fmt.Errorf("must be host:port, such as 127.0.0.1:6379 or [::1]:6379, or unix:/path, is %q", clip(s))
 	host, digits, err := net.SplitHostPort(s)
 	if err != nil {
 		return address{}, bad
@@ -41,6 +67,18 @@ func splitAddress(s string) (address, error) {
 		return address{}, bad
 	}
 	return a, nil
+}
+
+func unixAddress(file string) (address, error) {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	switch {
+	case !path.IsAbs(file) || strings.HasSuffix(file, "/") || strings.ContainsFunc(file, control):
+		return address{}, fmt.Errorf("must be unix: and the absolute path of a socket, such as unix:/run/redis.sock, is %q",
+			clip(unixPrefix+file))
+	case len(file) > maxUnixPath:
+		return address{}, fmt.Errorf("the path of a socket must be at most %d bytes, is %d", maxUnixPath, len(file))
+	}
+	return address{path: path.Clean(file)}, nil
 }
 
 // isHostName reports whether s can be looked up. A last label of digits alone
@@ -61,9 +99,7 @@ func isHostName(s string) bool {
 
 // isName reports whether s is 1 to 64 letters, digits, hyphens and underscores.
 func isName(s string) bool {
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	})
+	return s != "" && len(s) <= 64 && isWord(strings.ReplaceAll(s, "-", "_"))
 }
 
 // notVisible reports whether r would not show, or not as itself, in a log.

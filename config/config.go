@@ -3,7 +3,8 @@
 // with its place in the file.
 //
 // A key that is not known stops the load, a key without a value keeps its
-// default, and a file that cannot be read is an error.
+// default, and a file that cannot be read is an error. In values, but not in
+// keys, ${NAME} and ${NAME:-default} stand for environment variables.
 package config
 
 // Config is the whole configuration. One that Load or Parse returned is valid
@@ -19,23 +20,53 @@ type Config struct {
 	Loops    int      `yaml:"loops"`
 	Limits   Limits   `yaml:"limits"`
 	Timeouts Timeouts `yaml:"timeouts"`
-	// Pools are the sets of servers by name, exactly one: with several, routes
-	// would have to say which keys go where.
+	Log      Log      `yaml:"log"`
+	// Pools are the sets of servers by name: 1 to 64, with at most 1,000
+	// servers together.
 	Pools map[string]*Pool `yaml:"pools"`
+	// Routes say which keys go to which pool, at most 1,000. The longest prefix
+	// that a key begins with decides, wherever it stands in the list. They may
+	// be left out if there is only one pool, or if every listener names its own.
+	Routes []Route `yaml:"routes"`
 
 	// Notes are what Load and Parse changed in the values of the file, one
 	// sentence each, for the log.
 	Notes []string `yaml:"-"`
+	// Warnings are what Load and Parse found that is valid, but may do something
+	// else than its writer thinks, with their places, in the file's order.
+	Warnings []Fault `yaml:"-"`
 }
 
 // Listener is one address that clients connect to.
 type Listener struct {
-	// Address is host:port, or [::1]:6380. The host is an IP address or
-	// localhost; an empty one means all interfaces. Port 0 takes a free port.
+	// Address is host:port, [::1]:6380, or unix: and the absolute path of a
+	// socket (mode 0660). The host is an IP address or localhost; an empty one
+	// means all interfaces. Port 0 takes a free port. No two are the same.
 	Address string `yaml:"address"`
+	// Pool is where every key of this listener goes. Empty: the routes decide.
+	Pool string `yaml:"pool"`
 	// AllowOpen lets machines other than this one connect, although nothing
-	// asks clients who they are. Without it only loopback addresses are valid.
+	// asks clients who they are. Without it only loopback addresses and Unix
+	// sockets are valid.
 	AllowOpen bool `yaml:"allow_open"`
+}
+
+// Log is how the program reports, on its standard error output.
+type Log struct {
+	// Level is the least that is reported: debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is text or json, one line for each report.
+	Format string `yaml:"format"`
+}
+
+// Route sends keys to a pool.
+type Route struct {
+	// Prefix is what the keys begin with, byte for byte and with the characters
+	// of hash tags: at most 1 KiB, and no two routes have the same. The one route
+	// whose prefix is empty takes all other keys.
+	Prefix string `yaml:"prefix"`
+	// Pool is the name of the pool they go to.
+	Pool string `yaml:"pool"`
 }
 
 // Limits bound what clients can make the process hold. Sizes are in bytes.
@@ -62,6 +93,9 @@ type Limits struct {
 
 // Timeouts are those of client connections.
 type Timeouts struct {
+	// ClientIdle is how long a client may send nothing before it is closed:
+	// 1s to 8760h. Zero: for ever.
+	ClientIdle Duration `yaml:"client_idle"`
 	// ClientStall is how long a client with output waiting may take no byte of
 	// it before it is cut off: 100ms to 24h.
 	ClientStall Duration `yaml:"client_stall"`
@@ -73,12 +107,14 @@ type Pool struct {
 	// 16, and nothing they hold survives the process. Zero means none; one of
 	// Embedded and Nodes is given.
 	Embedded int `yaml:"embedded"`
-	// Nodes are the servers. Their names and addresses are unique, and their
-	// weights together come to at most 3,125.
+	// Nodes are the servers. Their names and addresses are unique in the pool.
 	Nodes []Node `yaml:"nodes"`
-	// Distribution is how keys are spread: ring.
+	// Database is the one on the servers that holds the pool's keys, and that
+	// clients see as database 0: 0 to 2,147,483,646.
+	Database int `yaml:"database"`
+	// Distribution is how keys are spread, one of Distributions.
 	Distribution string `yaml:"distribution"`
-	// Hash is the function that places a key: xxh64.
+	// Hash is the function that places a key, one of Hashes.
 	Hash string `yaml:"hash"`
 	// HashTag is two bytes, such as {}: of a key with something between them
 	// only that is hashed. Empty: always the whole key.
@@ -87,6 +123,9 @@ type Pool struct {
 	// their commands are answered with an error until it is back.
 	OnNodeDown string       `yaml:"on_node_down"`
 	Timeouts   PoolTimeouts `yaml:"timeouts"`
+	// Preconnect makes the connections to the servers at the start, rather than
+	// when they are first needed.
+	Preconnect bool `yaml:"preconnect"`
 	// Auth is what Ringmain presents to the servers.
 	Auth Auth `yaml:"auth"`
 }
@@ -96,10 +135,11 @@ type Node struct {
 	// Name decides which keys the server gets: a server that moves keeps them
 	// as long as its name stays. Empty in the file: the address as written.
 	Name string `yaml:"name"`
-	// Address is host:port, or [::1]:6379.
+	// Address is host:port, [::1]:6379, or unix: and the absolute path of a
+	// socket. A host's name is looked up when a connection is made, not here.
 	Address string `yaml:"address"`
-	// Weight is the server's share, relative to the others': 1 to 100. A unit
-	// is 640 points on the ring.
+	// Weight is the server's share, relative to the others': 1 to 100. With
+	// ring a unit is 640 points; with jump all weights are 1.
 	Weight int `yaml:"weight"`
 }
 
@@ -149,6 +189,7 @@ func Default() *Config {
 			NodeQueue:    128 * MiB,
 		},
 		Timeouts: Timeouts{ClientStall: 30 * Second},
+		Log:      Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -164,6 +205,7 @@ func DefaultPool() *Pool {
 			Request: Second,
 			Slow:    30 * Second,
 		},
+		Preconnect: true,
 	}
 }
 

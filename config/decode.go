@@ -21,6 +21,12 @@ type decoder struct {
 	// broken are the paths whose values could not be read. What else is wrong
 	// there cannot be known.
 	broken []string
+	// literal leaves ${NAME} as it is.
+	literal bool
+	// replaced has the values with text from the environment, by their paths.
+	replaced map[string]replacement
+	// expanded counts the bytes that came from the environment.
+	expanded int
 }
 
 func (d *decoder) fault(n ast.Node, path, format string, args ...any) {
@@ -51,6 +57,11 @@ func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	}
 	text, scalar := scalarText(n)
 	if scalar {
+		var err error
+		if text, err = d.expand(text, path); err != nil {
+			d.unreadable(n, path, "%v", err)
+			return
+		}
 		if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 			if err := u.UnmarshalText([]byte(text)); err != nil {
 				d.unreadable(n, path, "%v", err)
@@ -115,12 +126,12 @@ func (d *decoder) decodeScalar(n ast.Node, text string, scalar bool, v reflect.V
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Bool:
-		b, ok := n.(*ast.BoolNode)
+		b, ok := d.boolean(n, text, path)
 		if !ok {
 			d.unreadable(n, path, "must be true or false, is %q", clip(text))
 			return
 		}
-		v.SetBool(b.Value)
+		v.SetBool(b)
 	case reflect.Int:
 		i, err := strconv.ParseInt(text, 10, 0)
 		if err != nil {
@@ -131,6 +142,16 @@ func (d *decoder) decodeScalar(n ast.Node, text string, scalar bool, v reflect.V
 	default:
 		d.unreadable(n, path, "must be a single value of another kind")
 	}
+}
+
+// boolean reads true or false. In quotes they are texts, unless they are what a
+// variable was replaced by: where that stands in brackets it must be quoted.
+func (d *decoder) boolean(n ast.Node, text, path string) (value, ok bool) {
+	if _, replaced := d.replaced[path]; replaced {
+		return text == "true", text == "true" || text == "false"
+	}
+	b, ok := n.(*ast.BoolNode)
+	return ok && b.Value, ok
 }
 
 // entry is one key of a mapping with its value.

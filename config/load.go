@@ -51,17 +51,23 @@ func Parse(name string, data []byte) (*Config, error) {
 // looked up.
 func parse(name string, data []byte, root fs.FS) (*Config, error) {
 	c, d := decodeFile(data)
+	warnings := c.warnings(d) // before passwords are read: what is in the file is known only now
 	for _, f := range append(c.check(), c.readSecrets()...) {
 		if !d.unread(f.Path) {
 			f.Line = d.lineOf(f.Path)
 			d.faults = append(d.faults, f)
 		}
 	}
+	d.hideReplaced(d.faults)
 	for i := range d.faults {
 		d.faults[i].File = name
 	}
 	if err := d.faults.orNil(); err != nil {
 		return nil, err
+	}
+	c.Warnings = warnings
+	for i := range c.Warnings {
+		c.Warnings[i].File, c.Warnings[i].Line = name, d.lineOf(c.Warnings[i].Path)
 	}
 	c.resolve(root)
 	return c, nil
@@ -71,7 +77,7 @@ func parse(name string, data []byte, root fs.FS) (*Config, error) {
 // decoder.
 func decodeFile(data []byte) (*Config, *decoder) {
 	c := Default()
-	d := &decoder{lines: map[string]int{}}
+	d := newDecoder()
 	body, fault := syntaxTree(data)
 	switch {
 	case fault != nil:
@@ -118,13 +124,16 @@ func syntaxTree(data []byte) (body ast.Node, fault *Fault) {
 // tooComplex refuses what would be expensive to parse.
 func tooComplex(tokens token.Tokens) *Fault {
 	open, keys, dashes, line := 0, 0, 0, 0
-	for _, t := range tokens {
+	for i, t := range tokens {
 		if t.Position != nil && t.Position.Line != line {
 			line, dashes = t.Position.Line, 0
 		}
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			open++
+			if i > 0 && unquotedVariable(tokens[i-1], t) {
+				return faultAt(t, "${…} must be quoted within [ ] and { }")
+			}
 		case token.SequenceEndType, token.MappingEndType:
 			open--
 		case token.SequenceEntryType:
@@ -142,6 +151,12 @@ func tooComplex(tokens token.Tokens) *Fault {
 		}
 	}
 	return nil
+}
+
+// unquotedVariable reports whether a brace is that of a variable, which YAML
+// takes for the beginning of a mapping where one may be.
+func unquotedVariable(before, brace *token.Token) bool {
+	return brace.Type == token.MappingStartType && before.Type == token.StringType && strings.HasSuffix(before.Value, "$")
 }
 
 // syntaxFault keeps the library's message and place, but not the piece of the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,8 +16,9 @@ var update = flag.Bool("update", false, "write what the fixtures give to their .
 
 // Each fixture breaks one rule; the file .want next to it holds the message.
 func TestEveryFaultIsReportedWithItsPlace(t *testing.T) {
+	t.Setenv("RINGMAIN_TEST_SECRET", "hunter2")
 	files, err := filepath.Glob("testdata/*.yaml")
-	if err != nil || len(files) < 50 {
+	if err != nil || len(files) < 90 {
 		t.Fatalf("found %d fixtures, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -82,11 +84,15 @@ func TestWhatIsExpensiveToParseIsRefusedBeforehand(t *testing.T) {
 	}
 }
 
-func TestTheLongestNodeListThatARingAllowsLoads(t *testing.T) {
+func TestTheLongestListsLoad(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("pools:\n  main:\n    nodes:\n")
-	for i := range maxRingPoints / pointsPerUnit {
-		b.WriteString("      - {name: n" + Size(i).String() + ", address: h" + Size(i).String() + ":1, weight: 1}\n")
+	for i := range maxServers {
+		fmt.Fprintf(&b, "      - {name: n%d, address: 'h%d:1', weight: 3}\n", i, i)
+	}
+	b.WriteString("routes:\n  - {pool: main}\n")
+	for i := range maxRoutes - 1 {
+		fmt.Fprintf(&b, "  - {prefix: 'p%d:', pool: main}\n", i)
 	}
 	if _, err := Parse("f", []byte(b.String())); err != nil {
 		t.Fatal(err)
@@ -171,6 +177,9 @@ func mustParse(t *testing.T, text string) *Config {
 // fault has a place or concerns the whole file.
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.yaml")
+	f.Setenv("RINGMAIN_TEST_SECRET", "hunter2")
+	f.Setenv("A", "1")
+	f.Add([]byte("loops: ${A}\npools: {main: {nodes: ['${A:-h}:${A}'], hash: '$${A}', auth: {password: \"${B:-x}\"}}}"))
 	for _, file := range append(files, "../config.yaml") {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -189,6 +198,9 @@ func FuzzParse(f *testing.F) {
 		var faults Faults
 		if !errors.As(err, &faults) || len(faults) == 0 {
 			t.Fatalf("%T: %v", err, err)
+		}
+		if strings.Contains(err.Error(), "hunter2") && !bytes.Contains(data, []byte("hunter2")) {
+			t.Fatalf("a variable's text is shown: %v", err)
 		}
 		for _, line := range strings.Split(err.Error(), "\n") {
 			if !strings.HasPrefix(line, "f:") && !strings.HasPrefix(line, "and ") {

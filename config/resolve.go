@@ -115,14 +115,14 @@ func (a *Auth) read() (key string, err error) {
 func secretFile(name string) (string, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return "", err
+		return "", fileError(name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%q is not a regular file", clip(name))
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return "", err
+		return "", fileError(name, err)
 	}
 	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, int64(maxSecret)+3))
@@ -137,6 +137,16 @@ func secretFile(name string) (string, error) {
 		return "", fmt.Errorf("%q is longer than %v", clip(name), maxSecret)
 	}
 	return text, nil
+}
+
+// fileError is an error of the file system with the file's name quoted and
+// clipped, as messages show all that the file says.
+func fileError(name string, err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return fmt.Errorf("%q: %w", clip(name), err)
 }
 
 // noCgroupLimit is where numbers begin that version 1 writes for no limit: the

@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	maxListeners  = 64
-	maxName       = 128
-	pointsPerUnit = 640
-	maxRingPoints = 2_000_000
+	maxListeners = 64
+	maxRoutes    = 1000
+	maxPrefix    = 1024
+	// reserved begins the keys that clients cannot use.
+	reserved = "__ringmain:"
 )
 
 // Validate reports everything that is wrong with c, as Faults without lines. It
@@ -33,19 +34,32 @@ func inRange[T cmp.Ordered](v *validator, path string, value, least, most T) {
 	}
 }
 
-func (v *validator) only(path, value, allowed string) {
-	if value != allowed {
-		v.fault(path, "must be %s, is %q", allowed, clip(value))
+// oneOf adds a fault unless value is one of those allowed.
+func (v *validator) oneOf(path, value string, allowed ...string) {
+	if slices.Contains(allowed, value) {
+		return
 	}
+	text := allowed[0]
+	if n := len(allowed) - 1; n > 0 {
+		text = strings.Join(allowed[:n], ", ") + " or " + allowed[n]
+	}
+	v.fault(path, "must be %s, is %q", text, clip(value))
 }
 
 func (c *Config) check() Faults {
 	v := &validator{}
-	v.listeners(c.Listeners)
+	v.listeners(c)
 	inRange(v, "loops", c.Loops, 0, 64)
 	v.limits(c.Limits)
+	if idle := c.Timeouts.ClientIdle; idle != 0 && (idle < Second || idle > 8760*Hour) {
+		v.fault("timeouts.client_idle", "must be 0s, or %v to %v, is %v", Second, 8760*Hour, idle)
+	}
 	inRange(v, "timeouts.client_stall", c.Timeouts.ClientStall, 100*Millisecond, 24*Hour)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.pools(c.Pools)
+	v.routes(c)
+	v.unusedPools(c)
 	return v.faults
 }
 
@@ -60,136 +74,137 @@ func (v *validator) limits(l Limits) {
 	}
 }
 
-func (v *validator) listeners(list []Listener) {
-	if len(list) == 0 || len(list) > maxListeners {
-		v.fault("listeners", "must be 1 to %d addresses, are %d", maxListeners, len(list))
+func (v *validator) listeners(c *Config) {
+	if len(c.Listeners) == 0 || len(c.Listeners) > maxListeners {
+		v.fault("listeners", "must be 1 to %d addresses, are %d", maxListeners, len(c.Listeners))
 		return
 	}
 	seen := map[string]int{}
-	for i, l := range list {
-		path := fmt.Sprintf("listeners[%d].address", i)
-		a, err := splitAddress(l.Address)
-		switch {
-		case err != nil:
-			v.fault(path, "%v", err)
-			continue
-		case !a.ip.IsValid() && a.host != "" && a.host != "localhost":
-			v.fault(path, "must be an IP address or localhost, with a port, is %q", clip(l.Address))
-			continue
-		case !a.loopback() && !l.AllowOpen:
-			v.fault(path, "%q is open to other machines, and clients are not asked who they are: "+
-				"use a loopback address, or set allow_open: true", clip(l.Address))
+	for i, l := range c.Listeners {
+		path := fmt.Sprintf("listeners[%d]", i)
+		if l.Pool != "" {
+			v.poolName(path+".pool", l.Pool, c.Pools)
 		}
-		if first, twice := seen[a.String()]; twice && a.port != 0 {
-			v.fault(path, "is that of listeners[%d] too", first)
+		a, err := splitAddress(l.Address)
+		if err != nil {
+			v.fault(path+".address", "%v", err)
+			continue
+		}
+		v.listener(path+".address", l, a)
+		if first, twice := seen[a.String()]; twice && !a.anyPort() {
+			v.fault(path+".address", "is that of listeners[%d] too", first)
 		} else {
 			seen[a.String()] = i
 		}
 	}
 }
 
-func (v *validator) pools(pools map[string]*Pool) {
+func (v *validator) listener(path string, l Listener, a address) {
 	switch {
-	case len(pools) == 0:
-		v.fault("pools", "must have a pool")
-	case len(pools) > 1:
-		v.fault("pools", "must be exactly one pool, are %d: several need routes, which do not exist yet", len(pools))
-	}
-	for _, name := range slices.Sorted(maps.Keys(pools)) {
-		path := join("pools", name)
-		if !isName(name) {
-			v.fault(path, "the name must be 1 to 64 letters, digits, - and _")
-		}
-		if p := pools[name]; p != nil {
-			v.pool(path, p)
-		}
+	case a.local():
+	case !a.ip.IsValid() && a.host != "":
+		v.fault(path, "must be an IP address or localhost, with a port, or unix:/path, is %q", clip(l.Address))
+	case !l.AllowOpen:
+		v.fault(path, "%q is open to other machines, and clients are not asked who they are: "+
+			"use a loopback address, or set allow_open: true", clip(l.Address))
 	}
 }
 
-func (v *validator) pool(path string, p *Pool) {
-	switch {
-	case p.Embedded != 0 && len(p.Nodes) > 0:
-		v.fault(path, "embedded and nodes exclude each other")
-	case p.Embedded == 0 && len(p.Nodes) == 0:
-		v.fault(path, "must have nodes, or embedded servers (1 to 16)")
+// poolName checks the name of a pool where it is referred to.
+func (v *validator) poolName(path, name string, pools map[string]*Pool) {
+	if _, known := pools[name]; !known {
+		v.fault(path, "there is no pool %q; pools are %s", clip(name), shortList(slices.Sorted(maps.Keys(pools))))
 	}
-	inRange(v, path+".embedded", p.Embedded, 0, 16)
-	v.nodes(path+".nodes", p.Nodes)
-	v.only(path+".distribution", p.Distribution, "ring")
-	v.only(path+".hash", p.Hash, "xxh64")
-	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
-		v.fault(path+".hash_tag", "must be empty or exactly two visible ASCII characters, is %q", clip(p.HashTag))
-	}
-	v.only(path+".on_node_down", p.OnNodeDown, "fail")
-	t := p.Timeouts
-	inRange(v, path+".timeouts.connect", t.Connect, 10*Millisecond, Minute)
-	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
-	inRange(v, path+".timeouts.slow", t.Slow, max(t.Request, Millisecond), 24*Hour)
-	v.auth(path+".auth", p)
 }
 
-func (v *validator) nodes(path string, nodes []Node) {
-	names, addresses := map[string]int{}, map[string]int{}
-	weights := 0
-	for i, n := range nodes {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		v.node(at, n)
-		if n.Weight >= 1 && n.Weight <= 100 {
-			weights += n.Weight
-		}
-		name := cmp.Or(n.Name, n.Address)
-		first, twice := names[name]
+func (v *validator) routes(c *Config) {
+	if len(c.Routes) == 0 {
+		v.withoutRoutes(c)
+		return
+	}
+	if len(c.Routes) > maxRoutes {
+		v.fault("routes", "must be at most %d, are %d", maxRoutes, len(c.Routes))
+		return
+	}
+	seen := map[string]int{}
+	for i, r := range c.Routes {
+		path := fmt.Sprintf("routes[%d]", i)
+		v.prefix(path+".prefix", r.Prefix)
+		first, twice := seen[r.Prefix]
 		switch {
 		case !twice:
-			names[name] = i
-		case n.Name != "" || nodes[first].Name != "": // else it is the address that is there twice
-			v.fault(at+".name", "%q is the name of %s[%d] too", clip(name), path, first)
+			seen[r.Prefix] = i
+		case r.Prefix == "":
+			v.fault(path, "has no prefix, as routes[%d]: one route takes all other keys", first)
+		default:
+			v.fault(path+".prefix", "%q is the prefix of routes[%d] too", clip(r.Prefix), first)
 		}
-		a, err := splitAddress(n.Address)
-		if err != nil {
-			continue
-		}
-		if first, twice := addresses[a.String()]; twice {
-			v.fault(at+".address", "is that of %s[%d] too", path, first)
+		if r.Pool == "" {
+			v.fault(path+".pool", "must name a pool")
 		} else {
-			addresses[a.String()] = i
+			v.poolName(path+".pool", r.Pool, c.Pools)
 		}
 	}
-	if points := weights * pointsPerUnit; points > maxRingPoints {
-		v.fault(path, "the ring would have %d points (%d for each unit of weight), at most %d are allowed",
-			points, pointsPerUnit, maxRingPoints)
+	if _, all := seen[""]; !all {
+		v.fault("routes", "must have one without a prefix, which takes all other keys")
 	}
 }
 
-func (v *validator) node(path string, n Node) {
-	inRange(v, path+".weight", n.Weight, 1, 100)
-	if len(n.Name) > maxName || strings.ContainsFunc(n.Name, notVisible) {
-		v.fault(path+".name", "must be at most %d visible ASCII characters, is %q", maxName, clip(n.Name))
-	}
-	a, err := splitAddress(n.Address)
+func (v *validator) prefix(path, prefix string) {
 	switch {
-	case err != nil:
-		v.fault(path+".address", "%v", err)
-	case a.host == "" || a.port == 0:
-		v.fault(path+".address", "must have a host and a port from 1 to 65535, is %q", clip(n.Address))
+	case len(prefix) > maxPrefix:
+		v.fault(path, "must be at most %d bytes, is %d", maxPrefix, len(prefix))
+	case strings.HasPrefix(prefix, reserved):
+		v.fault(path, "keys that begin with %s are reserved for the proxy", reserved)
 	}
 }
 
-func (v *validator) auth(path string, p *Pool) {
-	a := &p.Auth
-	given := a.sources()
-	switch {
-	case given > 1:
-		v.fault(path, "password, password_file and password_env exclude each other")
-	case given == 0 && a.Username != "":
-		v.fault(path, "username needs password, password_file or password_env")
-	case given == 1 && p.Embedded != 0:
-		v.fault(path, "embedded servers have no password")
+// withoutRoutes checks that nothing needs routes where there are none.
+func (v *validator) withoutRoutes(c *Config) {
+	if len(c.Pools) < 2 {
+		return
 	}
-	if Size(len(a.Username)) > maxSecret {
-		v.fault(path+".username", "must be at most %v", maxSecret)
+	for i, l := range c.Listeners {
+		if l.Pool == "" {
+			v.fault("pools", "are %d: routes must say which keys go where, or each listener must name its pool (listeners[%d] does not)",
+				len(c.Pools), i)
+			return
+		}
 	}
-	if Size(len(a.Password.Reveal())) > maxSecret {
-		v.fault(path+".password", "must be at most %v", maxSecret)
+}
+
+// unusedPools finds pools that no key goes to.
+func (v *validator) unusedPools(c *Config) {
+	used := map[string]bool{}
+	for _, l := range c.Listeners {
+		used[l.Pool] = true
 	}
+	for _, r := range c.Routes {
+		used[r.Pool] = true
+	}
+	if len(c.Routes) == 0 && (used[""] || len(used) == 0) {
+		return // one pool takes all keys, or the fault is another one
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		if !used[name] {
+			v.fault(join("pools", name), "is used by no route and no listener")
+		}
+	}
+}
+
+// shortList names some of many.
+func shortList(names []string) string {
+	const most = 8
+	if len(names) == 0 {
+		return "none"
+	}
+	quoted := make([]string, 0, most+1)
+	for i, name := range names {
+		if i == most {
+			quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-i))
+			break
+		}
+		quoted = append(quoted, fmt.Sprintf("%q", clip(name)))
+	}
+	return strings.Join(quoted, ", ")
 }

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const (
+	maxName     = 128
+	maxPools    = 64
+	maxServers  = 1000
+	maxDatabase = 1<<31 - 2
+)
+
+func (v *validator) pools(pools map[string]*Pool) {
+	if len(pools) == 0 {
+		v.fault("pools", "must have a pool")
+		return
+	}
+	if len(pools) > maxPools {
+		v.fault("pools", "must be at most %d, are %d", maxPools, len(pools))
+		return
+	}
+	servers, points := 0, 0
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		path := join("pools", name)
+		if !isName(name) {
+			v.fault(path, "the name must be 1 to 64 letters, digits, - and _")
+		}
+		p := pools[name]
+		if p == nil {
+			continue
+		}
+		v.pool(path, p)
+		servers += len(p.Nodes) + max(0, min(p.Embedded, maxServers))
+		if p.Distribution == "ring" {
+			points += pointsPerUnit * p.weights()
+		}
+	}
+	if servers > maxServers {
+		v.fault("pools", "must have at most %d servers together, have %d", maxServers, servers)
+	}
+	if points > maxRingPoints {
+		v.fault("pools", "their rings would have %d points (%d for each unit of weight), at most %d are allowed",
+			points, pointsPerUnit, maxRingPoints)
+	}
+}
+
+func (v *validator) pool(path string, p *Pool) {
+	switch {
+	case p.Embedded != 0 && len(p.Nodes) > 0:
+		v.fault(path, "embedded and nodes exclude each other")
+	case p.Embedded == 0 && len(p.Nodes) == 0:
+		v.fault(path, "must have nodes, or embedded servers (1 to 16)")
+	}
+	inRange(v, path+".embedded", p.Embedded, 0, 16)
+	v.nodes(path+".nodes", p.Nodes)
+	inRange(v, path+".database", p.Database, 0, maxDatabase)
+	v.placement(path, p)
+	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
+		v.fault(path+".hash_tag", "must be empty or exactly two visible ASCII characters, is %q", clip(p.HashTag))
+	}
+	v.oneOf(path+".on_node_down", p.OnNodeDown, "fail")
+	t := p.Timeouts
+	inRange(v, path+".timeouts.connect", t.Connect, 10*Millisecond, Minute)
+	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
+	inRange(v, path+".timeouts.slow", t.Slow, max(t.Request, Millisecond), 24*Hour)
+	v.auth(path+".auth", p)
+}
+
+func (v *validator) nodes(path string, nodes []Node) {
+	names, addresses := map[string]int{}, map[string]int{}
+	for i, n := range nodes {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		v.node(at, n)
+		name := cmp.Or(n.Name, n.Address)
+		first, twice := names[name]
+		switch {
+		case !twice:
+			names[name] = i
+		case n.Name != "" || nodes[first].Name != "": // else it is the address that is there twice
+			v.fault(at+".name", "%q is the name of %s[%d] too", clip(name), path, first)
+		}
+		a, err := splitAddress(n.Address)
+		if err != nil {
+			continue
+		}
+		if first, twice := addresses[a.String()]; twice {
+			v.fault(at+".address", "is that of %s[%d] too", path, first)
+		} else {
+			addresses[a.String()] = i
+		}
+	}
+}
+
+func (v *validator) node(path string, n Node) {
+	if len(n.Name) > maxName || strings.ContainsFunc(n.Name, notVisible) {
+		v.fault(path+".name", "must be at most %d visible ASCII characters, is %q", maxName, clip(n.Name))
+	}
+	a, err := splitAddress(n.Address)
+	switch {
+	case err != nil:
+		v.fault(path+".address", "%v", err)
+	case a.path == "" && (a.host == "" || a.port == 0):
+		v.fault(path+".address", "must have a host and a port from 1 to 65535, is %q", clip(n.Address))
+	}
+}
+
+func (v *validator) auth(path string, p *Pool) {
+	a := &p.Auth
+	given := a.sources()
+	switch {
+	case given > 1:
+		v.fault(path, "password, password_file and password_env exclude each other")
+	case given == 0 && a.Username != "":
+		v.fault(path, "username needs password, password_file or password_env")
+	case given == 1 && p.Embedded != 0:
+		v.fault(path, "embedded servers have no password")
+	}
+	if Size(len(a.Username)) > maxSecret {
+		v.fault(path+".username", "must be at most %v", maxSecret)
+	}
+	if Size(len(a.Password.Reveal())) > maxSecret {
+		v.fault(path+".password", "must be at most %v", maxSecret)
+	}
+}

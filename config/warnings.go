@@ -1,0 +1,54 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// warnings are what is valid, but may do something else than its writer thinks.
+// d knows what is in the file itself.
+func (c *Config) warnings(d *decoder) []Fault {
+	w := &validator{}
+	for i, l := range c.Listeners {
+		if a, err := splitAddress(l.Address); err == nil && !a.local() {
+			w.fault(fmt.Sprintf("listeners[%d].address", i), "every machine that reaches %s may run every command: clients are not asked who they are",
+				clip(l.Address))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		w.poolWarnings(join("pools", name), c.Pools[name], d)
+	}
+	for i, r := range c.Routes {
+		if r.Prefix == "" && len(c.Routes) > 1 {
+			w.fault(fmt.Sprintf("routes[%d]", i), "commands on the whole fleet, such as SCAN, KEYS, DBSIZE and FLUSHALL, "+
+				"go to the servers of this pool alone (%s), not to those of the other routes", clip(r.Pool))
+		}
+	}
+	slices.SortStableFunc(w.faults, func(a, b Fault) int { return cmp.Compare(d.lineOf(a.Path), d.lineOf(b.Path)) })
+	return w.faults
+}
+
+func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
+	if p.Embedded > 0 {
+		v.fault(path+".embedded", "embedded servers are for trying Ringmain out: what they hold is gone when it stops")
+	}
+	nameless := 0
+	for _, n := range p.Nodes {
+		if n.Name == "" {
+			nameless++
+		}
+	}
+	if nameless > 0 && p.Distribution != "jump" && p.Distribution != "modula" {
+		v.fault(path+".nodes", "%d of %d have no name, so their addresses decide which keys they get: "+
+			"a server that moves to another address loses its keys", nameless, len(p.Nodes))
+	}
+	if p.scattersBadly() {
+		v.fault(path+".hash", "with ketama, %s puts nearly all keys on one server, as it does in twemproxy: its numbers are small", p.Hash)
+	}
+	password := path + ".auth.password"
+	if _, variable := d.replaced[password]; !variable && p.Auth.Password.Reveal() != "" {
+		v.fault(password, "is in the file itself, where whoever reads it finds it: use password_file or password_env")
+	}
+}

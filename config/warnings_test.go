@@ -1,0 +1,60 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
+	t.Setenv("RINGMAIN_TEST_PASSWORD", "hunter2")
+	for name, test := range map[string]struct{ text, want string }{
+		"nothing": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}", ""},
+		"addresses for names": {"pools:\n  main:\n    nodes:\n      - h:1\n      - {name: b, address: 'h:2'}",
+			"f:4: pools.main.nodes: 1 of 2 have no name"},
+		"names that do not matter": {"pools: {main: {distribution: jump, nodes: ['h:1', 'h:2']}}", ""},
+		"crc32 with ketama": {"pools:\n  main:\n    distribution: ketama\n    hash: crc32\n    nodes: [{name: a, address: 'h:1'}]",
+			"f:4: pools.main.hash: with ketama, crc32 puts nearly all keys on one server"},
+		"crc32 with ring":  {"pools: {main: {hash: crc32, nodes: [{name: a, address: 'h:1'}]}}", ""},
+		"a password":       {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1'}]\n    auth: {password: hunter2}", "f:4: pools.main.auth.password: is in the file itself"},
+		"a variable":       {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1'}]\n    auth: {password: '${RINGMAIN_TEST_PASSWORD}'}", ""},
+		"from elsewhere":   {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1'}]\n    auth: {password_env: RINGMAIN_TEST_PASSWORD}", ""},
+		"embedded servers": {"pools: {main: {embedded: 1}}", "f:1: pools.main.embedded: embedded servers are for trying"},
+		"an open listener": {"listeners: [{address: ':1', allow_open: true}]\npools: {main: {nodes: [{name: a, address: 'h:1'}]}}",
+			"f:1: listeners[0].address: every machine that reaches :1"},
+		"a socket": {"listeners: [{address: unix:/a}]\npools: {main: {nodes: [{name: a, address: unix:/b}]}}", ""},
+		"several routes": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes:\n  - {prefix: x, pool: main}\n  - {pool: main}",
+			"f:4: routes[1]: commands on the whole fleet"},
+		"one route": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
+	} {
+		c, err := Parse("f", []byte(test.text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := fmt.Sprint(errors.Join(asErrors(c.Warnings)...))
+		if test.want == "" && len(c.Warnings) > 0 || test.want != "" && (len(c.Warnings) != 1 || !strings.HasPrefix(got, test.want)) {
+			t.Errorf("%s: got %s\nwant %s", name, got, test.want)
+		}
+		if strings.Contains(got, "hunter2") {
+			t.Errorf("%s: a password is shown: %s", name, got)
+		}
+	}
+}
+
+func asErrors(faults []Fault) (all []error) {
+	for _, f := range faults {
+		all = append(all, f)
+	}
+	return all
+}
+
+func TestWarningsComeInTheFilesOrder(t *testing.T) {
+	c := mustParse(t, "pools:\n  b: {embedded: 1}\n  a: {embedded: 1}\nroutes:\n  - {prefix: x, pool: b}\n  - {pool: a}\nlisteners:\n  - {address: ':1', allow_open: true}\n")
+	for i, line := range []int{2, 3, 6, 8} {
+		if len(c.Warnings) != 4 || c.Warnings[i].Line != line {
+			t.Fatalf("got %v", c.Warnings)
+		}
+	}
+}
