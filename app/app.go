@@ -90,6 +90,9 @@ func (a *App) start() error {
 	for _, note := range a.cfg.Notes {
 		a.log.Warn(note)
 	}
+	for _, warning := range a.cfg.Warnings {
+		a.log.Warn(warning.Error())
+	}
 	servers, err := a.buildServers()
 	if err != nil {
 		return err
@@ -100,7 +103,7 @@ func (a *App) start() error {
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
-	a.serveListeners(len(servers.options))
+	a.serveListeners(servers)
 	return nil
 }
 
@@ -138,7 +141,7 @@ func (a *App) parameters() local.Parameters {
 	p := local.DefaultParameters()
 	p["maxclients"] = strconv.Itoa(a.cfg.Limits.Clients)
 	p["port"] = strconv.Itoa(a.port())
-	p["timeout"] = "0"
+	p["timeout"] = strconv.Itoa(int(time.Duration(a.cfg.Timeouts.ClientIdle) / time.Second))
 	return p
 }
 

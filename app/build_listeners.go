@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -28,25 +29,34 @@ func (a *App) buildListeners() error {
 }
 
 // serveListeners begins to accept clients.
-func (a *App) serveListeners(servers int) {
-	admit := &admission{app: a, limit: a.clientLimit(servers)}
-	for _, l := range a.listeners {
-		take := func(c *epoll.Accepted) { admit.take(c, router.ByRoutes) }
+func (a *App) serveListeners(s *servers) {
+	admit := &admission{app: a, limit: a.clientLimit(len(s.options))}
+	for i, l := range a.listeners {
+		pool := a.cfg.Listeners[i].Pool
+		scope, ok := s.snapshot.ScopeOf(pool)
+		if !ok { // the configuration has been checked
+			panic("no keys for listener " + l.Addr())
+		}
+		take := func(c *epoll.Accepted) { admit.take(c, scope) }
 		a.work.Go(func() {
 			if err := l.Serve(take, admit.pausing); err != nil {
 				a.fail(err)
 			}
 		})
 		a.onStop(l.Close) // first of all, so that no client comes while the rest stops
-		a.log.Info("listening", "address", l.Addr(), "loops", len(a.loops))
+		a.log.Info("listening", "address", l.Addr(), "pool", cmp.Or(pool, "by routes"), "loops", len(a.loops))
 	}
 }
 
-// port is that of the first listener, for INFO.
+// port is that of the first listener that has one, for INFO; else 0.
 func (a *App) port() int {
-	_, port, _ := net.SplitHostPort(a.listeners[0].Addr())
-	n, _ := strconv.Atoi(port)
-	return n
+	for _, l := range a.listeners {
+		_, port, _ := net.SplitHostPort(l.Addr())
+		if n, err := strconv.Atoi(port); err == nil { // the others are Unix sockets
+			return n
+		}
+	}
+	return 0
 }
 
 // spareFiles are descriptors beyond those of clients and servers' connections.

@@ -23,6 +23,7 @@ func (a *App) buildLoops(s *servers) error {
 			},
 			ClientOutput: int(a.cfg.Limits.ClientOutput),
 			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
+			ClientIdle:   time.Duration(a.cfg.Timeouts.ClientIdle),
 		},
 		Snapshot: s.snapshot, Servers: s.options, Preconnect: s.preconnect,
 		Local: a.answers(s, memory, peers), Memory: memory, Peers: peers, Log: a.log,

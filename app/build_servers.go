@@ -24,47 +24,40 @@ type servers struct {
 
 // buildServers places the pools' servers, starting the embedded ones.
 func (a *App) buildServers() (*servers, error) {
-	var pools []router.Pool
-	for name, p := range a.cfg.Pools {
-		nodes, err := a.nodes(p)
-		if err != nil {
-			return nil, fmt.Errorf("pool %q: %w", name, err)
+	pools, routes := Placement(a.cfg)
+	for i := range pools {
+		if a.cfg.Pools[pools[i].Name].Embedded > 0 {
+			if err := a.startEmbedded(&pools[i]); err != nil {
+				return nil, fmt.Errorf("pool %q: %w", pools[i].Name, err)
+			}
 		}
-		pool := router.Pool{Name: name, HashTag: p.HashTag}
-		for _, n := range nodes {
-			pool.Servers = append(pool.Servers, router.Server{Name: n.Name, Address: n.Address, Weight: n.Weight})
-		}
-		pools = append(pools, pool)
 	}
-	snapshot, err := router.New(1, pools, nil)
+	snapshot, err := router.New(1, pools, routes)
 	if err != nil {
 		return nil, err
 	}
 	s := &servers{snapshot: snapshot}
 	for i, server := range snapshot.Servers {
-		s.options = append(s.options, a.serverOptions(server, a.cfg.Pools[server.Pool]))
-		s.preconnect = append(s.preconnect, router.Place{Server: int32(i)})
+		p := a.cfg.Pools[server.Pool]
+		s.options = append(s.options, a.serverOptions(server, p))
+		if p.Preconnect {
+			s.preconnect = append(s.preconnect, router.Place{Server: int32(i), Database: int32(p.Database)})
+		}
 	}
 	return s, nil
 }
 
-// nodes are a pool's servers; embedded ones are started.
-func (a *App) nodes(p *config.Pool) ([]config.Node, error) {
-	if p.Embedded == 0 {
-		return p.Nodes, nil
-	}
-	running, err := embedded.Start(p.Embedded, a.log)
+// startEmbedded starts a pool's servers in this process.
+func (a *App) startEmbedded(pool *router.Pool) error {
+	running, err := embedded.Start(len(pool.Servers), a.log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.onStop(running.Close)
-	a.log.Warn("embedded servers are for trying Ringmain out: what they hold is gone when it stops",
-		"servers", p.Embedded)
-	var nodes []config.Node
 	for i, address := range running.Addrs() {
-		nodes = append(nodes, config.Node{Name: fmt.Sprintf("embedded-%d", i+1), Address: address, Weight: 1})
+		pool.Servers[i].Address = address
 	}
-	return nodes, nil
+	return nil
 }
 
 // redisVersion is the lowest version among the servers that have told theirs.

@@ -1,0 +1,33 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ringmain/config"
+	"ringmain/router"
+)
+
+// Placement is what a valid configuration says of where keys live, as the router
+// takes it. Pools are in order of their names. Embedded servers have no address
+// before they are started.
+func Placement(cfg *config.Config) (pools []router.Pool, routes []router.Route) {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
+		p := cfg.Pools[name]
+		pool := router.Pool{
+			Name: name, HashTag: p.HashTag, Database: int32(p.Database), Distribution: p.Distribution, Hash: p.Hash,
+		}
+		for i := range p.Embedded {
+			pool.Servers = append(pool.Servers, router.Server{Name: fmt.Sprintf("embedded-%d", i+1), Weight: 1})
+		}
+		for _, n := range p.Nodes {
+			pool.Servers = append(pool.Servers, router.Server{Name: n.Name, Address: n.Address, Weight: n.Weight})
+		}
+		pools = append(pools, pool)
+	}
+	for _, r := range cfg.Routes {
+		routes = append(routes, router.Route{Prefix: r.Prefix, Pool: r.Pool})
+	}
+	return pools, routes
+}
