@@ -57,16 +57,38 @@ func startProcess(t testing.TB, servers []addresser, options ...option) *rediste
 			file := filepath.Join(dir, "config.yaml")
 			return []string{"--config", file}, os.WriteFile(file, []byte(yamlOf(cfg)), 0o600)
 		},
-		Ready: func(_ context.Context, addr string) error {
-			c, err := redistest.Dial(addr, gross)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			_, err = c.Do("PING")
-			return err
-		},
+		Ready: answersPing,
 	})
+}
+
+// startProcessOn runs the program as a process of its own that listens on a Unix
+// socket, with one embedded server, for the length of the test.
+func startProcessOn(t testing.TB, socket string) *redistest.Server {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return redistest.StartProgram(t, redistest.Program{
+		Name: "ringmain", Path: path,
+		Args: func(port int, dir string) ([]string, error) {
+			file := filepath.Join(dir, "config.yaml")
+			text := fmt.Sprintf("listeners: [{address: 'unix:%s'}, {address: '127.0.0.1:%d'}]\npools: {main: {embedded: 1}}", socket, port)
+			return []string{"--config", file}, os.WriteFile(file, []byte(text), 0o600)
+		},
+		Ready: answersPing,
+	})
+}
+
+// answersPing is when a Ringmain is ready.
+func answersPing(_ context.Context, addr string) error {
+	c, err := redistest.Dial(addr, gross)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Do("PING")
+	return err
 }
 
 // yamlOf writes what options may have altered.

@@ -99,9 +99,10 @@ func startRedis(t testing.TB, n int, options ...string) []*redistest.Server {
 
 // ringmain runs inside the test's process.
 type ringmain struct {
-	addr string
-	log  *logBuffer
-	stop func() // waits until it has stopped; a second call does nothing
+	addr  string   // of its first listener
+	addrs []string // of all of them
+	log   *logBuffer
+	stop  func() // waits until it has stopped; a second call does nothing
 }
 
 func (r *ringmain) Addr() string { return r.addr }
@@ -110,8 +111,23 @@ func (r *ringmain) Addr() string { return r.addr }
 // stop. Its log is shown if the test fails.
 func start(t testing.TB, servers []addresser, options ...option) *ringmain {
 	t.Helper()
+	return serve(t, configuration(t, servers, options...))
+}
+
+// startFrom is start for the text of a configuration file.
+func startFrom(t testing.TB, text string) *ringmain {
+	t.Helper()
+	cfg, err := config.Parse("test", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, cfg)
+}
+
+func serve(t testing.TB, cfg *config.Config) *ringmain {
+	t.Helper()
 	log := &logBuffer{}
-	a := app.New(configuration(t, servers, options...), slog.New(slog.NewTextHandler(log, nil)))
+	a := app.New(cfg, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -121,7 +137,7 @@ func start(t testing.TB, servers []addresser, options ...option) *ringmain {
 		cancel()
 		t.Fatalf("Ringmain did not start: %v\n%s", err, log)
 	}
-	r := &ringmain{addr: a.Addresses()[0], log: log}
+	r := &ringmain{addr: a.Addresses()[0], addrs: a.Addresses(), log: log}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
