@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,11 +52,12 @@ func (s *Server) TwemproxySocket(pool string) string {
 
 // TwemproxyOf is one twemproxy of many pools. The last one listens on the
 // server's port, and is the last to come up; the others on Unix sockets of their
-// own. Their fields Listen are set.
+// own. What they say of Listen is not used.
 func TwemproxyOf(pools ...TwemproxyPool) (Program, error) {
 	if err := checkTwemproxyPools(pools); err != nil {
 		return Program{}, err
 	}
+	pools = slices.Clone(pools)
 	args := func(port int, dir string) ([]string, error) {
 		stats, err := freePort()
 		if err != nil {

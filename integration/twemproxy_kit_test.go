@@ -1,0 +1,241 @@
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"ringmain/internal/redistest"
+	"ringmain/router"
+)
+
+// placementCase is one pool, which twemproxy and router must place alike.
+type placementCase struct {
+	distribution, hash, tag string
+	// servers are as router has them. Those whose Name is not what twemproxy
+	// makes of the Address get it as an alias.
+	servers []router.Server
+}
+
+func (c placementCase) String() string {
+	return fmt.Sprintf("%s, %s, tag %q, %d servers", c.distribution, c.hash, c.tag, len(c.servers))
+}
+
+// pool is the case as twemproxy's configuration has it.
+func (c placementCase) pool(name string) redistest.TwemproxyPool {
+	p := redistest.TwemproxyPool{Name: name, Distribution: c.distribution, Hash: c.hash}
+	for _, s := range c.servers {
+		line := fmt.Sprintf("%s:%d", s.Address, s.Weight)
+		if s.Name != s.Address && s.Name+":11211" != s.Address {
+			line += " " + s.Name
+		}
+		p.Servers = append(p.Servers, line)
+	}
+	if c.tag != "" {
+		p.More = []string{"hash_tag", strconv.Quote(c.tag)}
+	}
+	return p
+}
+
+// tellingServers are n servers that answer GET with their own number, from 0, and
+// the sum of the key they were asked for. They end with the test.
+func tellingServers(t *testing.T, n int) []string {
+	t.Helper()
+	addresses := make([]string, n)
+	for i := range addresses {
+		addresses[i] = tellingServer(t, "127.0.0.1:0", i)
+	}
+	return addresses
+}
+
+// tellingServer is server number n at address, whose port may be 0.
+func tellingServer(t *testing.T, address string, n int) string {
+	t.Helper()
+	l, err := net.Listen("tcp4", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() { // ends with the listener
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answerWithNumber(c, n) // ends with twemproxy
+		}
+	}()
+	return l.Addr().String()
+}
+
+// answerWithNumber serves one connection until it ends.
+func answerWithNumber(c net.Conn, n int) {
+	defer c.Close()
+	r, w := bufio.NewReaderSize(c, 16<<10), bufio.NewWriterSize(c, 16<<10)
+	var key, text []byte
+	for {
+		var err error
+		if key, err = readGet(r, key[:0]); err != nil {
+			return
+		}
+		text = appendTold(text[:0], n, key)
+		if _, err := fmt.Fprintf(w, "$%d\r\n%s\r\n", len(text), text); err != nil {
+			return
+		}
+		if r.Buffered() == 0 && w.Flush() != nil {
+			return
+		}
+	}
+}
+
+// appendTold appends what server n answers for key.
+func appendTold(b []byte, n int, key []byte) []byte {
+	return strconv.AppendUint(append(strconv.AppendInt(b, int64(n), 10), ' '), xxhash.Sum64(key), 16)
+}
+
+// readGet appends the key of the next request, which must be a GET.
+func readGet(r *bufio.Reader, key []byte) ([]byte, error) {
+	const start = "*2\r\n$3\r\nGET\r\n$"
+	b, err := r.Peek(len(start))
+	if err != nil {
+		return nil, err
+	}
+	if string(bytes.ToUpper(b)) != start {
+		return nil, fmt.Errorf("not a GET: %q", b)
+	}
+	_, _ = r.Discard(len(start)) // it is there
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(string(line), "\r\n"))
+	if err != nil {
+		return nil, err
+	}
+	key = append(key, make([]byte, n+2)...)
+	_, err = io.ReadFull(r, key)
+	return key[:n], err
+}
+
+// placementKeys are n keys of all the kinds that hash functions and tags treat
+// differently. They are the same each time.
+func placementKeys(n int) [][]byte {
+	rng := rand.New(rand.NewPCG(11, 11))
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		return b
+	}
+	words := []string{"", "user", "ключ", "鍵", "é", "{", "}", "{}", "$", "$$", "x", "\x80", "\xff", "\r\n", "session:42"}
+	keys := make([][]byte, n)
+	for i := range keys {
+		switch k := i % 20; {
+		case k < 4:
+			keys[i] = fmt.Appendf(nil, "key:%d", rng.Uint32N(1e9))
+		case k < 6:
+			keys[i] = strconv.AppendInt(nil, int64(i), 10)
+		case k < 9:
+			keys[i] = random(1 + rng.IntN(40))
+		case k < 15:
+			for range 2 + rng.IntN(6) {
+				keys[i] = append(keys[i], words[rng.IntN(len(words))]...)
+			}
+			keys[i] = append(keys[i], random(rng.IntN(3))...)
+		case k < 16:
+			keys[i] = fmt.Appendf(nil, "a%d{}{tag%d}", rng.Uint32(), rng.Uint32N(50))
+		case k < 17:
+			keys[i] = fmt.Appendf(nil, "a}%d{tag%d}b}", rng.Uint32(), rng.Uint32N(500))
+		case k < 18:
+			keys[i] = fmt.Appendf(nil, "$%d$é{%d", rng.Uint32N(500), rng.Uint32())
+		case i%400 == 19:
+			keys[i] = random(1 + rng.IntN(6<<10))
+		default:
+			keys[i] = random(40 + rng.IntN(200))
+		}
+		if len(keys[i]) == 0 {
+			keys[i] = []byte("x") // the empty one has a test of its own
+		}
+	}
+	return keys
+}
+
+// getsOf is a pipeline of GETs.
+func getsOf(keys [][]byte) []byte {
+	var b []byte
+	for _, key := range keys {
+		b = fmt.Appendf(b, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
+	}
+	return b
+}
+
+// comparePlacement runs one twemproxy for all cases and reports every case of
+// which a key is placed otherwise by router.
+func comparePlacement(t *testing.T, cases []placementCase, keys [][]byte, gets []byte) {
+	t.Helper()
+	var pools []redistest.TwemproxyPool
+	for i, c := range cases {
+		pools = append(pools, c.pool("p"+strconv.Itoa(i)))
+	}
+	pools = append(pools, placementCase{"modula", "md5", "", cases[0].servers[:1]}.pool("last"))
+	program, err := redistest.TwemproxyOf(pools...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := redistest.StartProgram(t, program)
+	defer server.Kill()
+	for i, c := range cases {
+		if err := compareCase(server.TwemproxySocket(pools[i].Name), c, keys, gets); err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
+
+// compareCase asks twemproxy at address where the keys are.
+func compareCase(address string, c placementCase, keys [][]byte, gets []byte) error {
+	snapshot, err := router.New(1, []router.Pool{{
+		Name: "main", HashTag: c.tag, Distribution: c.distribution, Hash: c.hash, Servers: c.servers,
+	}}, nil)
+	if err != nil {
+		return err
+	}
+	conn, err := redistest.Dial(address, 5*time.Minute)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(gets)
+		sent <- err
+	}()
+	differ, example := 0, ""
+	var want []byte
+	for i, key := range keys {
+		got, err := conn.Receive()
+		if err != nil {
+			return fmt.Errorf("key %d, %.40q: %w", i, key, err)
+		}
+		want = appendTold(want[:0], int(snapshot.Pick(router.ByRoutes, key).Server), key)
+		if got != string(want) {
+			if differ++; differ == 1 {
+				example = fmt.Sprintf("%.40q is on %v, we say %s", key, got, want)
+			}
+		}
+	}
+	if differ > 0 {
+		return fmt.Errorf("%d of %d keys differ: %s", differ, len(keys), example)
+	}
+	return errors.Join(<-sent)
+}
