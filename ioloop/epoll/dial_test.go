@@ -178,32 +178,34 @@ func TestAResolverThatHangsEndsWithTheDialsTimeoutAndHoldsNobodyUp(t *testing.T)
 	}
 }
 
-func TestALoopThatStopsEndsItsDialsInEveryState(t *testing.T) {
+// stopAfter runs a loop for one iteration, with f called at its end, after the
+// last timers.
+func stopAfter(t *testing.T, f func(*Loop)) {
+	t.Helper()
 	l, err := New(WithResolver(hang))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	resolving, retrying, failing := newRecorder(), newRecorder(), newRecorder()
-	full := "unix:" + looptest.SilentUnix(t)
-	l.Post(func() {
-		l.Dial("redis-a:1", looptest.Patience, resolving)
-		l.Dial(full, looptest.Patience, retrying)
-		l.AtEnd(func() { // after the last timers
-			l.Dial("malformed", looptest.Patience, failing)
-			cancel()
-		})
-	})
+	l.Post(func() { l.AtEnd(func() { f(l); cancel() }) })
 	if err := l.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	for _, r := range []*recorder{resolving, retrying} {
+}
+
+func TestALoopThatStopsEndsItsDialsInEveryState(t *testing.T) {
+	full := "unix:" + looptest.SilentUnix(t)
+	for _, address := range []string{"redis-a:1", full} {
+		r := newRecorder()
+		stopAfter(t, func(l *Loop) { l.Dial(address, looptest.Patience, r) })
 		if !r.done() || !errors.Is(r.openErr, ioloop.ErrAborted) {
-			t.Errorf("the dial has ended %v, with %v", r.done(), r.openErr)
+			t.Errorf("the dial to %s has ended: %v, with %v", address, r.done(), r.openErr)
 		}
 	}
-	if !failing.done() || failing.openErr == nil {
-		t.Errorf("the dial of a malformed address has ended %v, with %v", failing.done(), failing.openErr)
+	r := newRecorder()
+	stopAfter(t, func(l *Loop) { l.Dial("malformed", looptest.Patience, r) })
+	if !r.done() || r.openErr == nil {
+		t.Errorf("the dial of a malformed address has ended: %v, with %v", r.done(), r.openErr)
 	}
 }
 
