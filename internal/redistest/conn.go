@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -26,12 +25,12 @@ type Conn struct {
 	w *bufio.Writer
 }
 
-// Dial connects to addr, host:port or the path of a Unix socket. Everything on the connection must be over within
-// timeout; zero sets no limit.
+// Dial connects to addr, host:port or unix:/path. Everything on the connection
+// must be over within timeout; zero sets no limit.
 func Dial(addr string, timeout time.Duration) (*Conn, error) {
 	network := "tcp"
-	if filepath.IsAbs(addr) {
-		network = "unix"
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr = "unix", path
 	}
 	c, err := net.DialTimeout(network, addr, timeout)
 	if err != nil {

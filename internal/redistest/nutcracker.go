@@ -44,10 +44,10 @@ type TwemproxyPool struct {
 	More []string
 }
 
-// TwemproxySocket is where the pool of that name listens for clients in a server
+// TwemproxySocket is where, as unix:/path, the pool of that name listens in a server
 // that runs the Program of TwemproxyOf; the last pool's address is s.Addr.
 func (s *Server) TwemproxySocket(pool string) string {
-	return filepath.Join(s.dir, pool+".sock")
+	return "unix:" + filepath.Join(s.dir, pool+".sock")
 }
 
 // TwemproxyOf is one twemproxy of many pools. The last one listens on the

@@ -3,11 +3,24 @@ package redistest
 import (
 	"context"
 	"errors"
+	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
+
+// SocketName is a value for the option "unixsocket", for Server.UnixAddr.
+const SocketName = "redis.sock"
+
+// UnixAddr is unix:/path of a redis-server that was started with the options
+// "unixsocket", SocketName.
+func (s *Server) UnixAddr() string { return "unix:" + filepath.Join(s.dir, SocketName) }
+
+// Addr6 is the IPv6 address of a redis-server that was started with the options
+// "bind", "127.0.0.1 ::1".
+func (s *Server) Addr6() string { return net.JoinHostPort("::1", strconv.Itoa(s.port)) }
 
 // Start runs a redis-server for the length of a test. options are names and
 // values as in redis.conf: "appendonly", "yes", "appendfsync", "always". By

@@ -50,6 +50,27 @@ func TestAServerAnswersWithTheGivenOptions(t *testing.T) {
 	}
 }
 
+func TestAServerAnswersOnAUnixSocketAndOverIPv6AlsoAfterARestart(t *testing.T) {
+	s := redistest.Start(t, "unixsocket", redistest.SocketName, "bind", "127.0.0.1 ::1")
+	for range 2 {
+		for _, addr := range []string{s.Addr(), s.UnixAddr(), s.Addr6()} {
+			c, err := redistest.Dial(addr, gross)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := c.Do("PING"); got != "PONG" || err != nil {
+				t.Errorf("PING at %s: %v, %v", addr, got, err)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Restart(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestServersStartedTogetherEachHaveTheirOwnPort(t *testing.T) {
 	for range 6 {
 		s := redistest.Start(t)
