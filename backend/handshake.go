@@ -65,8 +65,8 @@ func (c *Conn) beginHandshake() {
 		step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named},
 		step{[]string{"CLIENT", "ID"}, c.learnID},
 		step{[]string{"INFO", "server"}, c.learnRunID})
-	if c.database != 0 {
-		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(c.database)}, required("SELECT", '+')})
+	if number := strconv.Itoa(c.database); c.database != 0 {
+		steps = append(steps, step{[]string{"SELECT", number}, required("SELECT "+number, '+')})
 	}
 	c.sendSteps(steps)
 	c.deadlines.start()

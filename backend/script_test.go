@@ -18,8 +18,10 @@ type script struct {
 	now    time.Time
 	timers timers
 	dials  []ioloop.Handler
-	node   *Node
-	got    map[uint64]string // outcomes by sequence number
+	// dialled are the addresses of all dials.
+	dialled []string
+	node    *Node
+	got     map[uint64]string // outcomes by sequence number
 }
 
 // wire is the connection that a test plays the server on.
@@ -46,7 +48,8 @@ func (s *script) Now() time.Time     { return s.now }
 func (s *script) AtEnd(func())       {}
 func (s *script) Post(f func()) bool { f(); return true }
 func (s *script) Memory() int        { return 0 }
-func (s *script) Dial(_ string, _ time.Duration, h ioloop.Handler) {
+func (s *script) Dial(address string, _ time.Duration, h ioloop.Handler) {
+	s.dialled = append(s.dialled, address)
 	s.dials = append(s.dials, h)
 }
 
