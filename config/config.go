@@ -139,7 +139,8 @@ type Node struct {
 	// socket. A host's name is looked up when a connection is made, not here.
 	Address string `yaml:"address"`
 	// Weight is the server's share, relative to the others': 1 to 100. With
-	// ring a unit is 640 points; with jump all weights are 1.
+	// ring a unit is 640 points; with jump all weights are 1; ketama and modula
+	// take larger ones, up to 1,000,000 and 2,000,000.
 	Weight int `yaml:"weight"`
 }
 

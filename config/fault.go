@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,11 +66,13 @@ func (fs Faults) orNil() error {
 	if len(fs) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(fs, func(a, b Fault) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
+	sortFaults(fs)
 	return fs
+}
+
+// sortFaults brings faults into the order of the file.
+func sortFaults(fs []Fault) {
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
 }

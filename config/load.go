@@ -69,6 +69,7 @@ func parse(name string, data []byte, root fs.FS) (*Config, error) {
 	for i := range c.Warnings {
 		c.Warnings[i].File, c.Warnings[i].Line = name, d.lineOf(c.Warnings[i].Path)
 	}
+	sortFaults(c.Warnings)
 	c.resolve(root)
 	return c, nil
 }

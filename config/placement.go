@@ -1,14 +1,24 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
 
 const (
 	pointsPerUnit = 640
+	// maxRingPoints bounds the points of all pools' rings together, and the
+	// entries of all lists of modula.
 	maxRingPoints = 2_000_000
 	maxWeight     = 100
+	// maxMaglevWeights bounds a pool's weights together: each unit needs 100 of
+	// the slots of maglev's table, which has up to 655,373.
+	maxMaglevWeights = 6_553
+	// maxKetamaWeight keeps the sum of all weights within 32 bits.
+	maxKetamaWeight = 1_000_000
+	// maxKetamaName is the longest name that twemproxy hashes as a whole.
+	maxKetamaName = 255
 )
 
 // Distributions are the ways to spread keys that a pool may name.
@@ -29,23 +39,57 @@ func Hashes() []string {
 func (v *validator) placement(path string, p *Pool) {
 	v.oneOf(path+".distribution", p.Distribution, Distributions()...)
 	v.oneOf(path+".hash", p.Hash, Hashes()...)
+	most := maxWeight
+	switch p.Distribution {
+	case "jump":
+		most = 1 // it gives all servers the same share
+	case "ketama":
+		most = maxKetamaWeight
+	case "modula":
+		most = maxRingPoints
+	}
 	for i, n := range p.Nodes {
-		at := fmt.Sprintf("%s.nodes[%d].weight", path, i)
-		if p.Distribution == "jump" {
-			if n.Weight != 1 {
-				v.fault(at, "must be 1 with distribution jump, which knows no weights, is %d", n.Weight)
-			}
+		at := fmt.Sprintf("%s.nodes[%d]", path, i)
+		if most == 1 && n.Weight != 1 {
+			v.fault(at+".weight", "must be 1 with distribution jump, which knows no weights, is %d", n.Weight)
 			continue
 		}
-		inRange(v, at, n.Weight, 1, maxWeight)
+		inRange(v, at+".weight", n.Weight, 1, most)
+		if name := cmp.Or(n.Name, n.Address); p.Distribution == "ketama" && len(name) > maxKetamaName {
+			v.fault(at, "the name, else the address, must be at most %d bytes with distribution ketama, is %d", maxKetamaName, len(name))
+		}
+	}
+	if w := p.weights(); p.Distribution == "maglev" && w > maxMaglevWeights {
+		v.fault(path, "the weights must be at most %d together with distribution maglev, are %d", maxMaglevWeights, w)
 	}
 }
 
-// weights is the sum of the weights that are valid.
+// placementSize checks what the placement of all pools takes.
+func (v *validator) placementSize(pools map[string]*Pool) {
+	points, entries := 0, 0
+	for _, p := range pools {
+		switch {
+		case p == nil:
+		case p.Distribution == "ring":
+			points += pointsPerUnit * p.weights()
+		case p.Distribution == "modula":
+			entries += p.weights()
+		}
+	}
+	if points > maxRingPoints {
+		v.fault("pools", "their rings would have %d points (%d for each unit of weight), at most %d are allowed",
+			points, pointsPerUnit, maxRingPoints)
+	}
+	if entries > maxRingPoints {
+		v.fault("pools", "the weights with distribution modula must be at most %d together, are %d", maxRingPoints, entries)
+	}
+}
+
+// weights is the sum of the weights, without what is not valid.
 func (p *Pool) weights() int {
 	sum := max(0, min(p.Embedded, maxServers))
 	for _, n := range p.Nodes {
-		sum += max(0, min(n.Weight, maxWeight))
+		sum += max(0, min(n.Weight, maxRingPoints))
 	}
 	return sum
 }

@@ -24,7 +24,7 @@ func (v *validator) pools(pools map[string]*Pool) {
 		v.fault("pools", "must be at most %d, are %d", maxPools, len(pools))
 		return
 	}
-	servers, points := 0, 0
+	servers := 0
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		path := join("pools", name)
 		if !isName(name) {
@@ -36,17 +36,11 @@ func (v *validator) pools(pools map[string]*Pool) {
 		}
 		v.pool(path, p)
 		servers += len(p.Nodes) + max(0, min(p.Embedded, maxServers))
-		if p.Distribution == "ring" {
-			points += pointsPerUnit * p.weights()
-		}
 	}
 	if servers > maxServers {
 		v.fault("pools", "must have at most %d servers together, have %d", maxServers, servers)
 	}
-	if points > maxRingPoints {
-		v.fault("pools", "their rings would have %d points (%d for each unit of weight), at most %d are allowed",
-			points, pointsPerUnit, maxRingPoints)
-	}
+	v.placementSize(pools)
 }
 
 func (v *validator) pool(path string, p *Pool) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +25,6 @@ func (c *Config) warnings(d *decoder) []Fault {
 				"go to the servers of this pool alone (%s), not to those of the other routes", clip(r.Pool))
 		}
 	}
-	slices.SortStableFunc(w.faults, func(a, b Fault) int { return cmp.Compare(d.lineOf(a.Path), d.lineOf(b.Path)) })
 	return w.faults
 }
 
