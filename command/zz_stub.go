@@ -1,3 +1,0 @@
-package command
-
-func (c *Command) Blocks(args [][]byte) bool { return false }
