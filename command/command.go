@@ -158,6 +158,35 @@ func (c *Command) MayWrite() bool {
 	return c.Flags&ReadOnly == 0 && c.Policy.reachesServers()
 }
 
+// Blocks reports whether the server may hold back the reply until something
+// happens: always with BLPOP, WAIT and the like; with XREAD and XREADGROUP if
+// BLOCK stands before STREAMS.
+func (c *Command) Blocks(args [][]byte) bool {
+	switch {
+	case c.Flags&Blocking == 0:
+		return c.Name == "wait" || c.Name == "waitaof"
+	case c.Flags&MovableKeys == 0 || len(c.Keys) == 0 || c.Keys[0].Keyword != "STREAMS":
+		return true
+	}
+	_, block := streamOptions(args)
+	return block
+}
+
+// NamesDatabase reports whether the request names a database of its own, which
+// the one that SELECT chose, and the proxy's choice among the server's, do not
+// count for: COPY … DB n.
+func (c *Command) NamesDatabase(args [][]byte) bool {
+	if c.Name != "copy" {
+		return false
+	}
+	for i := 3; i < len(args); i++ {
+		if isWord(args[i], "db") {
+			return true
+		}
+	}
+	return false
+}
+
 // Len is the number of rows, subcommands included.
 func Len() int { return len(table) }
 

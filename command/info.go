@@ -143,6 +143,12 @@ func (e *encoder) bulk(s string) {
 	e.dst = append(e.dst, "\r\n"...)
 }
 
+func (e *encoder) bulkBytes(b []byte) {
+	e.header('$', len(b))
+	e.dst = append(e.dst, b...)
+	e.dst = append(e.dst, "\r\n"...)
+}
+
 func (e *encoder) integer(v int) { e.header(':', v) }
 
 // header appends a type byte, a number and the end of the line.

@@ -42,6 +42,7 @@ type KeyIterator struct {
 	step       int
 	optional   bool // there may be no keys
 	invalid    bool
+	emptyRange bool // a range of keys had none in it
 }
 
 // Next gives the position of the next key; false if there is none left, or if
@@ -82,6 +83,7 @@ func (it *KeyIterator) begin(s *KeySpec) {
 			it.last = n + s.Last
 		}
 		it.last = min(it.last, n-1)
+		it.emptyRange = it.emptyRange || it.next > it.last
 	case s.Find == FindNumKeys:
 		it.beginCounted(s)
 	default:

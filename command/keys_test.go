@@ -1,6 +1,8 @@
 package command
 
 import (
+	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -66,16 +68,171 @@ func TestACountOfKeysBeyondTheArgumentsIsInvalid(t *testing.T) {
 	}
 }
 
+// vocabulary is what random requests are made of: keys, numbers, and the words
+// that decide where keys are.
+var vocabulary = strings.Fields("a b c d k1 k2 0 1 1 2 2 3 -1 x 9223372036854775808 streams STREAMS store STORE storedist keys KEYS" +
+	" count COUNT limit by get GET block group GROUP auth auth2 copy replace overflow set incrby u8 ex claim noack >")
+
+func randomRequest(rng *rand.Rand, c *Command) []string {
+	words := strings.Split(c.Name, "|")
+	length := max(abs(c.Arity)+rng.IntN(9)-1, len(words))
+	if c.Arity > 0 && rng.IntN(4) > 0 {
+		length = c.Arity
+	}
+	for len(words) < length {
+		word := vocabulary[rng.IntN(len(vocabulary))]
+		if rng.IntN(20) == 0 {
+			word = ""
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// redisMisreads are requests in which COMMAND GETKEYS takes the value of an option
+// for a keyword, or counts one that a later one replaces; the command itself,
+// once executed, does not. An XREADGROUP without GROUP has keys or not.
+func redisMisreads(words []string) bool {
+	n := 0
+	for i, w := range words {
+		if strings.EqualFold(w, "streams") && (words[0] == "xreadgroup" && i < 4 || takesValue(words[:i])) {
+			return true
+		}
+		switch strings.ToLower(w) {
+		case "streams", "store", "storedist", "keys":
+			n++
+		}
+	}
+	return n > 1
+}
+
+// takesValue reports whether the word after these is the value of an option.
+func takesValue(words []string) bool {
+	n := len(words)
+	return slices.Contains([]string{"count", "block", "group", "claim"}, strings.ToLower(words[n-1])) ||
+		n > 1 && strings.EqualFold(words[n-2], "group")
+}
+
+func TestKeysOfRandomRequestsAreThoseARealServerFinds(t *testing.T) {
+	server := startRealServer(t)
+	each := 25
+	if os.Getenv("RINGMAIN_TORTURE") != "" {
+		each = 600
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	found, refused := 0, 0
+	for i := range table {
+		c := &table[i]
+		if c.Untested || c.IsContainer() {
+			continue
+		}
+		for range each {
+			words := randomRequest(rng, c)
+			if redisMisreads(words) || len(words) < 2 {
+				continue
+			}
+			flags := rng.IntN(2) == 0
+			want := server.do(append([]string{"COMMAND", map[bool]string{false: "GETKEYS", true: "GETKEYSANDFLAGS"}[flags]}, words...)...)
+			if got := string(AppendKeys(nil, request(words...), flags, false)); got != want {
+				t.Fatalf("%q, flags %v:\n got %q\nwant %q", words, flags, got, want)
+			}
+			if want[0] == '*' {
+				found++
+			} else {
+				refused++
+			}
+		}
+	}
+	t.Logf("%d requests with keys, %d refused", found, refused)
+	if found < 80*each || refused < 100*each {
+		t.Errorf("%d requests with keys and %d refused say little", found, refused)
+	}
+}
+
+func TestTheValueOfAnOptionIsNoKeyword(t *testing.T) {
+	for line, want := range map[string]string{
+		"xreadgroup GROUP streams streams STREAMS k >":                 "k",
+		"xreadgroup COUNT streams group streams block STREAMS a b > >": "a b",
+		"xread count streams streams k 0":                              "k",
+		"xread block streams streams k 0":                              "k",
+		"sort k by store get store limit store store store d":          "k d",
+		"sort k store store":                                           "k store",
+		"georadius k 1 2 3 m store storedist storedist d":              "k storedist d",
+		"georadius k 1 2 3 m store a store b":                          "k b",
+	} {
+		args := request(strings.Fields(line)...)
+		if keys, invalid := keysOf(Lookup(args), args); invalid || strings.Join(keys, " ") != want {
+			t.Errorf("%s: keys %q, invalid %v, want %s", line, keys, invalid, want)
+		}
+	}
+}
+
+func TestBlocksKnowsRequestsThatWait(t *testing.T) {
+	for line, want := range map[string]bool{
+		"blpop k 0": true, "bzmpop 0 1 k MIN": true, "wait 1 0": true, "brpoplpush a b 0": true,
+		"xread streams k 0": false, "xread BLOCK 0 streams k 0": true, "xread count 1 block 5 streams k $": true,
+		"xread count block streams k 0": false, "xread streams block 0": false, "xread streams k block": false,
+		"xreadgroup group block block streams k >": false, "XREADGROUP group g c Block 1 streams k >": true,
+		"get k": false, "lpop k": false, "client unblock 1": false, "subscribe c": false,
+	} {
+		args := request(strings.Fields(line)...)
+		if got := Lookup(args).Blocks(args); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
+
+func TestCopyMayNameADatabase(t *testing.T) {
+	for line, want := range map[string]bool{
+		"copy a b": false, "copy a b DB 1": true, "copy a b replace db 0": true, "copy db db": false, "copy db db replace": false, "get db": false,
+	} {
+		args := request(strings.Fields(line)...)
+		if got := Lookup(args).NamesDatabase(args); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
+
+func TestKeysRepliesUseTheTypesOfTheProtocol(t *testing.T) {
+	args := request("SET", "k", "v", "GET")
+	for resp3, want := range map[bool]string{
+		false: "*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n",
+		true:  "*1\r\n*2\r\n$1\r\nk\r\n~3\r\n+RW\r\n+access\r\n+update\r\n",
+	} {
+		if got := string(AppendKeys(nil, args, true, resp3)); got != want {
+			t.Errorf("RESP3 %v: got %q, want %q", resp3, got, want)
+		}
+	}
+	if got := string(AppendKeys(nil, request("no such", "k"), false, false)); got != errInvalidCommand {
+		t.Errorf("an unknown command: %q", got)
+	}
+}
+
 func FuzzKeysStayWithinTheRequest(f *testing.F) {
-	f.Add("d 2 a b")
+	for _, line := range []string{"2 a b", "d 2 a b", "x 2 a b", "streams a 0", "k by x store y", "h p k 0 1 copy keys a", "group g c streams a 0",
+		"k 1 2 3 m store a storedist b", "k get u8 1", "2 k v k v nx", "99999999999 a", "-1 a"} {
+		f.Add(line)
+	}
 	f.Fuzz(func(t *testing.T, line string) {
-		args := request(append([]string{"x"}, strings.Split(line, " ")...)...)
 		for i := range table {
 			c := &table[i]
-			if keys, _ := keysOf(c, args); len(keys) > len(args) {
-				t.Fatalf("%s: %d keys in %d arguments", c.Name, len(keys), len(args))
+			words := append(strings.Split(c.Name, "|"), strings.Split(line, " ")...)
+			args := request(words...)
+			n := 0
+			for it := c.KeyPositions(args); ; n++ {
+				at, ok := it.Next()
+				if !ok {
+					break
+				}
+				if at < 1 || at >= len(args) || n > len(args) {
+					t.Fatalf("%q: key %d is at %d", words, n, at)
+				}
 			}
 			c.FirstKey(args)
+			c.Blocks(args)
+			AppendKeys(nil, args, true, true)
 		}
 	})
 }

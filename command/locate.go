@@ -56,21 +56,21 @@ func storeOption(args [][]byte) (first, count int) {
 	return first, count
 }
 
-// geoStore is GEORADIUS's STORE, geoStoreDist its STOREDIST. A server stores
-// under the key of whichever comes last; COMMAND GETKEYS gives both.
-func geoStore(args [][]byte) (first, count int)     { return geoOption(args, "store") }
-func geoStoreDist(args [][]byte) (first, count int) { return geoOption(args, "storedist") }
-
-func geoOption(args [][]byte, name string) (first, count int) {
-	for i := 5; i+1 < len(args); i++ {
-		if isWord(args[i], "store") || isWord(args[i], "storedist") {
-			if isWord(args[i], name) {
-				first, count = i+1, 1
+// geoStore finds the key of an option of GEORADIUS and GEORADIUSBYMEMBER, STORE
+// or STOREDIST, name in lower case. Options begin at from. A server stores under
+// the key of whichever comes last; COMMAND GETKEYS gives both.
+func geoStore(name string, from int) locator {
+	return func(args [][]byte) (first, count int) {
+		for i := from; i+1 < len(args); i++ {
+			if isWord(args[i], "store") || isWord(args[i], "storedist") {
+				if isWord(args[i], name) {
+					first, count = i+1, 1
+				}
+				i++
 			}
-			i++
 		}
+		return first, count
 	}
-	return first, count
 }
 
 // migrateKey is MIGRATE's key in the third argument, unless KEYS gives them.
