@@ -96,6 +96,8 @@ const (
 	// CROSSSLOT. Commands of one key that may stand in several places, or may be
 	// missing, are of this kind too.
 	SameServer
+	// AnyServer has no keys, and every server says the same: one of them does.
+	AnyServer
 	// SumInts is split by key; the reply is the sum of the servers' integers.
 	SumInts
 	// MultiGet is split by key; the reply is an array in the order of the keys.
@@ -113,7 +115,8 @@ const (
 	FleetArrays
 	// FleetOK goes to every server; the reply is OK if all say so.
 	FleetOK
-	// FleetRandom asks servers in random order until one has a key: RANDOMKEY.
+	// FleetRandom asks every server for a key, and how many it has, and chooses
+	// among them: RANDOMKEY.
 	FleetRandom
 	// FleetScan walks the servers one after the other: SCAN.
 	FleetScan

@@ -42,7 +42,7 @@ var genericRows = []Command{
 	{Name: "object|freq", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
 		Access: AccessRead, Keys: keySpecs(keyAt(2, KeyRO)), Policy: Forward, Tips: []string{"nondeterministic_output"}, Since: "4.0.0",
 		Summary: "", Args: `key@0`},
-	{Name: "object|help", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace, Access: AccessRead, Policy: Local, Since: "6.2.0",
+	{Name: "object|help", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace, Access: AccessRead, Policy: AnyServer, Since: "6.2.0",
 		Summary: ""},
 	{Name: "object|idletime", Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
 		Access: AccessRead, Keys: keySpecs(keyAt(2, KeyRO)), Policy: Forward, Tips: []string{"nondeterministic_output"}, Since: "2.2.3",

@@ -47,6 +47,8 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.split(cmd, r, size)
 	case command.SameServer:
 		return s.sameServer(cmd, r, size)
+	case command.AnyServer:
+		return s.sendWhole(s.anyPlace(), cmd, r, size)
 	case command.Local:
 		return s.answerLocally(cmd, r.Args)
 	case command.AllLoops:

@@ -11,7 +11,7 @@ import (
 // sameServer sends a command whose keys must all live at one place.
 func (s *Session) sameServer(cmd *command.Command, r *resp.Request, size int) bool {
 	if cmd.Blocks(r.Args) {
-		s.notSupported(cmd, "blocking commands are not supported yet")
+		s.notSupported(cmd, command.NoBlocking)
 		return true
 	}
 	place, text := s.commonPlace(cmd, r.Args)
@@ -78,7 +78,7 @@ func (s *Session) restriction(cmd *command.Command, args [][]byte, place router.
 	case sortID, sortROID:
 		return s.sortRestriction(args, place)
 	case copyID:
-		return copyRestriction(args)
+		return copyRestriction(args, place)
 	}
 	return ""
 }
@@ -122,16 +122,21 @@ func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
 		snapshot.Pick(s.scope, fixed) == place
 }
 
-// copyRestriction refuses COPY's DB option: clients see one database.
-func copyRestriction(args [][]byte) string {
+// copyRestriction refuses COPY's DB option but for the one database that clients
+// see, if the servers know it by the same number.
+func copyRestriction(args [][]byte, place router.Place) string {
 	for i := 3; i+1 < len(args); i++ {
 		if !bytes.EqualFold(args[i], []byte("db")) {
 			continue
 		}
-		if _, ok := resp.ParseInteger(args[i+1]); !ok {
+		n, ok := resp.ParseInteger(args[i+1])
+		switch {
+		case !ok:
 			return resp.TextNotInteger
+		case n != 0 || place.Database != 0:
+			return resp.TextDatabase
 		}
-		return resp.TextDatabase
+		i++
 	}
 	return ""
 }

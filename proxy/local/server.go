@@ -34,6 +34,12 @@ func commandInfo(a *Answers, c *Call) {
 	}
 }
 
+// commandGetKeys is COMMAND GETKEYS and GETKEYSANDFLAGS.
+func commandGetKeys(_ *Answers, c *Call) {
+	flags := c.Command.Name == "command|getkeysandflags"
+	c.Out = command.AppendKeys(c.Out, c.Args[2:], flags, c.Client.Protocol == 3)
+}
+
 // commandDocs knows no documentation; redis-cli then gives no hints.
 func commandDocs(_ *Answers, c *Call) { c.Out = resp.AppendMap(c.Out, c.Client.Protocol, 0) }
 
