@@ -59,13 +59,12 @@ func AppendScanRequest(dst []byte, args [][]byte, own uint64) []byte {
 // emitPage gives out a server's page of SCAN with the client's cursor, less the
 // keys that are not the server's.
 func emitPage(emit func([]byte), w *Whole, p *Part) {
-	reply := bytes.Join(p.Reply, nil)
-	_, rest, _ := resp.ArrayHeader(reply)
-	text, list, err := resp.Element(rest)
-	digits, ok := resp.Bulk(text)
-	own, parseErr := strconv.ParseUint(string(digits), 10, 64)
-	n, keys, isArray := resp.ArrayHeader(list)
-	if err != nil || !ok || parseErr != nil || !isArray {
+	reply := elements{pieces: p.Reply}
+	reply.line()
+	digits, ok := resp.Bulk(reply.next())
+	own, err := strconv.ParseUint(string(digits), 10, 64)
+	n, _, isArray := resp.ArrayHeader(reply.line())
+	if !ok || err != nil || !isArray {
 		emit(redcon.AppendError(nil, "ERR node \""+p.Node+"\" sent a reply of the wrong type"))
 		return
 	}
@@ -74,28 +73,24 @@ func emitPage(emit func([]byte), w *Whole, p *Part) {
 		emit(redcon.AppendError(nil, "ERR node \""+p.Node+"\" sent a cursor that is too large to be passed on"))
 		return
 	}
+	page := keyList{0, n, reply}
 	out := redcon.AppendArray(nil, 2)
 	out = redcon.AppendBulkString(out, strconv.FormatUint(cursor, 10))
-	page := keyList{0, n, keys}
 	emit(redcon.AppendArray(out, page.shown(w, nil)))
 	page.shown(w, emit)
 }
 
-// keyList are n keys that a part's server has told, as elements of its reply.
+// keyList are n keys that a part's server has told.
 type keyList struct {
-	part, n  int
-	elements []byte
+	part, n int
+	keys    elements
 }
 
 // shown gives out, unless emit is nil, those keys that may be shown, and counts
 // them. Large lists are rather gone through twice than kept.
 func (l keyList) shown(w *Whole, emit func([]byte)) (count int) {
 	for range l.n {
-		elem, rest, err := resp.Element(l.elements)
-		if err != nil {
-			break
-		}
-		l.elements = rest
+		elem := l.keys.next()
 		if key, ok := resp.Bulk(elem); ok && w.Shows(l.part, key) {
 			count++
 			if emit != nil {
@@ -111,8 +106,9 @@ func emitArrays(emit func([]byte), w *Whole, parts []Part) {
 	lists := make([]keyList, len(parts))
 	total := 0
 	for i := range parts {
-		n, elements, _ := resp.ArrayHeader(bytes.Join(parts[i].Reply, nil))
-		lists[i] = keyList{i, n, elements}
+		reply := elements{pieces: parts[i].Reply}
+		n, _, _ := resp.ArrayHeader(reply.line())
+		lists[i] = keyList{i, n, reply}
 		total += lists[i].shown(w, nil)
 	}
 	emit(redcon.AppendArray(nil, total))

@@ -70,6 +70,19 @@ func TestAPageOfScanHasOnlyTheServersOwnKeys(t *testing.T) {
 	}
 }
 
+func TestAReplyInAnyPiecesIsReadTheSame(t *testing.T) {
+	text := "*2\r\n$1\r\n7\r\n*4\r\n$2\r\nb1\r\n$2\r\na1\r\n$0\r\n\r\n$4\r\nb\r\n2\r\n"
+	want := "*2\r\n$2\r\n22\r\n*2\r\n$2\r\nb1\r\n$4\r\nb\r\n2\r\n"
+	for first := len("*2\r\n"); first < len(text); first++ {
+		for second := first; second < len(text); second++ {
+			p := Part{Node: "b", Reply: [][]byte{[]byte(text[:first]), []byte(text[first:second]), []byte(text[second:])}}
+			if got := fleetMerged(Scan, Cursors{1, 3}, p); got != want {
+				t.Fatalf("cut at %d and %d: %q, want %q", first, second, got, want)
+			}
+		}
+	}
+}
+
 func TestKeysOfAllServersMakeOneArray(t *testing.T) {
 	got := fleetMerged(Arrays, Cursors{}, reply("a", "*2\r\n$2\r\na1\r\n$2\r\nb1\r\n"), reply("b", "*0\r\n"), reply("c", "*1\r\n$2\r\nc1\r\n"))
 	if want := "*2\r\n$2\r\na1\r\n$2\r\nc1\r\n"; got != want {
