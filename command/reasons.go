@@ -34,6 +34,11 @@ const (
 	savesItself      = "each server saves its data on its own"
 	usersElsewhere   = "users are not managed through the proxy"
 	forReplicas      = "it is part of the replication of a single server"
+	noHotkeys        = "the proxy does not watch which keys are used most yet"
+	noMaintenance    = "the proxy does not announce maintenance"
+	noCapabilities   = "the proxy makes no use of what a client is capable of"
+	noSearch         = "an index covers the keys of a single server only"
+	noLabels         = "it asks for labels, over the time series of a single server only"
 	oneServersMemory = "it is about the memory of a single server"
 )
 

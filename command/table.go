@@ -11,22 +11,34 @@ var groups = []struct {
 	name string
 	rows []Command
 }{
+	{"array", arrayRows},
 	{"bitmap", bitmapRows},
+	{"bloom-filter", bloomFilterRows},
 	{"cluster", clusterRows},
 	{"connection", connectionRows},
+	{"count-min-sketch", countMinSketchRows},
+	{"cuckoo-filter", cuckooFilterRows},
 	{"generic", genericRows},
 	{"geo", geoRows},
 	{"hash", hashRows},
 	{"hyperloglog", hyperloglogRows},
+	{"json", jsonRows},
 	{"list", listRows},
 	{"pubsub", pubsubRows},
+	{"rate-limit", rateLimitRows},
 	{"scripting", scriptingRows},
+	{"search", searchRows},
 	{"server", serverRows},
 	{"set", setRows},
 	{"sorted-set", sortedSetRows},
 	{"stream", streamRows},
 	{"string", stringRows},
+	{"suggestion", suggestionRows},
+	{"t-digest", tDigestRows},
+	{"time-series", timeSeriesRows},
+	{"top-k", topKRows},
 	{"transactions", transactionsRows},
+	{"vector-set", vectorSetRows},
 }
 
 // table holds all rows, sorted by Name. A subcommand comes after its container.

@@ -83,4 +83,7 @@ var scriptingRows = []Command{
 		Access: AccessWrite, Policy: Refused, Reason: noScripts,
 		Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"}, Since: "2.6.0",
 		Summary: "", Args: `script`},
+	{Name: "script|show", Arity: 3, Flags: NoScript, Categories: CatScripting, Access: AccessRead, Policy: Refused, Reason: noScripts,
+		Since: "8.0.0", Product: "Valkey", Untested: true,
+		Summary: "Gives the source of a script", Args: `sha1`},
 }
