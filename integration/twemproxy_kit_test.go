@@ -3,13 +3,12 @@ package integration
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +28,13 @@ type placementCase struct {
 
 func (c placementCase) String() string {
 	return fmt.Sprintf("%s, %s, tag %q, %d servers", c.distribution, c.hash, c.tag, len(c.servers))
+}
+
+// snapshot is the case as router has it.
+func (c placementCase) snapshot() (*router.Snapshot, error) {
+	return router.New(1, []router.Pool{{
+		Name: "main", HashTag: c.tag, Distribution: c.distribution, Hash: c.hash, Servers: c.servers,
+	}}, nil)
 }
 
 // pool is the case as twemproxy's configuration has it.
@@ -81,19 +87,19 @@ func tellingServer(t *testing.T, address string, n int) string {
 // answerWithNumber serves one connection until it ends.
 func answerWithNumber(c net.Conn, n int) {
 	defer c.Close()
-	r, w := bufio.NewReaderSize(c, 16<<10), bufio.NewWriterSize(c, 16<<10)
-	var key, text []byte
+	r := bufio.NewReaderSize(c, 16<<10)
+	var key, out []byte
 	for {
 		var err error
 		if key, err = readGet(r, key[:0]); err != nil {
 			return
 		}
-		text = appendTold(text[:0], n, key)
-		if _, err := fmt.Fprintf(w, "$%d\r\n%s\r\n", len(text), text); err != nil {
-			return
-		}
-		if r.Buffered() == 0 && w.Flush() != nil {
-			return
+		out = append(appendTold(append(out, '+'), n, key), "\r\n"...)
+		if r.Buffered() == 0 {
+			if _, err := c.Write(out); err != nil {
+				return
+			}
+			out = out[:0]
 		}
 	}
 }
@@ -110,7 +116,7 @@ func readGet(r *bufio.Reader, key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(bytes.ToUpper(b)) != start {
+	if !bytes.EqualFold(b, []byte(start)) {
 		return nil, fmt.Errorf("not a GET: %q", b)
 	}
 	_, _ = r.Discard(len(start)) // it is there
@@ -118,11 +124,11 @@ func readGet(r *bufio.Reader, key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.Atoi(strings.TrimSuffix(string(line), "\r\n"))
+	n, err := strconv.Atoi(string(bytes.TrimSuffix(line, []byte("\r\n"))))
 	if err != nil {
 		return nil, err
 	}
-	key = append(key, make([]byte, n+2)...)
+	key = slices.Grow(key, n+2)[:n+2]
 	_, err = io.ReadFull(r, key)
 	return key[:n], err
 }
@@ -204,9 +210,7 @@ func comparePlacement(t *testing.T, cases []placementCase, keys [][]byte, gets [
 
 // compareCase asks twemproxy at address where the keys are.
 func compareCase(address string, c placementCase, keys [][]byte, gets []byte) error {
-	snapshot, err := router.New(1, []router.Pool{{
-		Name: "main", HashTag: c.tag, Distribution: c.distribution, Hash: c.hash, Servers: c.servers,
-	}}, nil)
+	snapshot, err := c.snapshot()
 	if err != nil {
 		return err
 	}
@@ -221,21 +225,22 @@ func compareCase(address string, c placementCase, keys [][]byte, gets []byte) er
 		sent <- err
 	}()
 	differ, example := 0, ""
+	replies := bufio.NewReaderSize(conn.Conn, 64<<10)
 	var want []byte
 	for i, key := range keys {
-		got, err := conn.Receive()
+		got, err := replies.ReadSlice('\n')
 		if err != nil {
 			return fmt.Errorf("key %d, %.40q: %w", i, key, err)
 		}
-		want = appendTold(want[:0], int(snapshot.Pick(router.ByRoutes, key).Server), key)
-		if got != string(want) {
+		want = append(appendTold(append(want[:0], '+'), int(snapshot.Pick(router.ByRoutes, key).Server), key), "\r\n"...)
+		if !bytes.Equal(got, want) {
 			if differ++; differ == 1 {
-				example = fmt.Sprintf("%.40q is on %v, we say %s", key, got, want)
+				example = fmt.Sprintf("%.40q: %q, we say %q", key, got, want)
 			}
 		}
 	}
 	if differ > 0 {
 		return fmt.Errorf("%d of %d keys differ: %s", differ, len(keys), example)
 	}
-	return errors.Join(<-sent)
+	return <-sent
 }

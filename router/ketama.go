@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 )
@@ -18,9 +16,9 @@ const (
 	// MaxKetamaWeight bounds a server's weight for ketama: the sum of MaxServers
 	// of them is a number of 32 bits, as twemproxy needs it.
 	MaxKetamaWeight = 1_000_000
-	// maxKetamaName is the longest server name in bytes: of longer ones twemproxy
-	// does not hash the whole.
-	maxKetamaName = 255
+	// maxKetamaLabel bounds what is summed, in bytes: twemproxy cuts it there.
+	// So all points of a server with a name as long are the same ones.
+	maxKetamaLabel = 272
 )
 
 // ketama places keys as twemproxy 0.5.0 does with `distribution: ketama`: points
@@ -35,8 +33,8 @@ type ketama struct{ *Ring }
 
 func newKetama(servers []Server) (distribution, error) {
 	points := ketamaPointsOf(servers)
-	// Of equal points the first server's comes first: twemproxy sorts with
-	// glibc's qsort, which is a stable merge sort.
+	// Of equal points that of the first server in twemproxy's order comes first:
+	// it sorts with glibc's qsort, which is a stable merge sort.
 	slices.SortStableFunc(points, func(a, b point) int { return cmp.Compare(a.hash, b.hash) })
 	return ketama{indexPoints(points, len(servers))}, nil
 }
@@ -44,6 +42,7 @@ func newKetama(servers []Server) (distribution, error) {
 // owner implements distribution. The lower 32 bits of hash decide.
 func (k ketama) owner(hash uint64, down ServerSet) int { return k.Owner(hash<<32, down) }
 
+// ketamaPointsOf are the points of all servers, in twemproxy's order.
 func ketamaPointsOf(servers []Server) []point {
 	var total uint32
 	for _, s := range servers {
@@ -51,14 +50,15 @@ func ketamaPointsOf(servers []Server) []point {
 	}
 	var points []point
 	var text []byte
-	for i, s := range servers {
+	for _, i := range twemproxyOrder(servers) {
+		s := servers[i]
 		text = append(append(text[:0], s.Name...), '-')
 		prefix := len(text)
 		for n := range ketamaSums(s.Weight, total, len(servers)) {
 			text = strconv.AppendInt(text[:prefix], int64(n), 10)
-			sum := md5.Sum(text)
+			sum := md5.Sum(text[:min(len(text), maxKetamaLabel)])
 			for part := range pointsPerSum {
-				points = append(points, point{uint64(binary.LittleEndian.Uint32(sum[4*part:])) << 32, uint16(i)})
+				points = append(points, point{uint64(binary.LittleEndian.Uint32(sum[4*part:])) << 32, i})
 			}
 		}
 	}
@@ -76,11 +76,5 @@ func ketamaSums(weight int, total uint32, servers int) int {
 }
 
 func checkKetama(servers []Server) error {
-	errs := []error{checkWeights(servers, MaxKetamaWeight, MaxKetamaWeight*MaxServers, "twemproxy adds them up in 32 bits")}
-	for _, s := range servers {
-		if len(s.Name) > maxKetamaName {
-			errs = append(errs, fmt.Errorf("server %.20q…: its name has %d bytes: at most %d with ketama", s.Name, len(s.Name), maxKetamaName))
-		}
-	}
-	return errors.Join(errs...)
+	return checkWeights(servers, MaxKetamaWeight, MaxKetamaWeight*MaxServers, "twemproxy adds them up in 32 bits")
 }

@@ -40,7 +40,7 @@ type Pool struct {
 	// Hash is one of Hashes; empty: xxh64.
 	Hash string
 	// Servers has at least one. Their order decides nothing but their index,
-	// except with jump and modula, where it decides the placement.
+	// except with jump, where it decides the placement.
 	Servers []Server
 }
 
