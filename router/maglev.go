@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -51,41 +52,45 @@ func newMaglev(servers []Server) (distribution, error) {
 	}
 	m := &maglev{rehash: inOrder(len(servers))}
 	slices.SortFunc(m.rehash.order, func(a, b uint16) int { return cmp.Compare(servers[a].Name, servers[b].Name) })
-	m.owners = fillMaglev(servers, m.rehash.order, slots)
+	m.owners = fillMaglev(preferences(servers, uint64(slots)), m.rehash.order, slots)
 	return m, nil
 }
 
-// preference is a server's position in the order in which it prefers slots.
+// preference is the order in which a server prefers slots: slot, slot + skip, ….
 type preference struct {
 	slot, skip uint64
 	weight     int
 }
 
-func newPreference(s Server, slots uint64) preference {
-	seeded := xxhash.NewWithSeed(1)
-	_, _ = seeded.WriteString(s.Name) // it never fails
-	return preference{xxhash.Sum64String(s.Name) % slots, seeded.Sum64()%(slots-1) + 1, s.Weight}
+// preferences are those of all servers, by their index.
+func preferences(servers []Server, slots uint64) []preference {
+	all := make([]preference, len(servers))
+	for i, s := range servers {
+		seeded := xxhash.NewWithSeed(1)
+		_, _ = seeded.WriteString(s.Name) // it never fails
+		all[i] = preference{xxhash.Sum64String(s.Name) % slots, seeded.Sum64()%(slots-1) + 1, s.Weight}
+	}
+	return all
 }
 
-// fillMaglev gives every slot an owner; order is the order of turns.
-func fillMaglev(servers []Server, order []uint16, slots int) []uint16 {
-	const free = 1<<16 - 1 // more than any server's index
+// fillMaglev gives every slot an owner, using the preferences up; order is the
+// order of turns.
+func fillMaglev(all []preference, order []uint16, slots int) []uint16 {
+	const free = math.MaxUint16 // more than any server's index
 	owners := slices.Repeat([]uint16{free}, slots)
-	heaviest, size := 0, uint64(slots)
-	preferences := make([]preference, len(servers))
-	for i, s := range servers {
-		preferences[i] = newPreference(s, size)
-		heaviest = max(heaviest, s.Weight)
+	heaviest := 0
+	for _, p := range all {
+		heaviest = max(heaviest, p.weight)
 	}
 	left := slots
 	for round := 1; ; round++ {
 		for _, i := range order {
-			p := &preferences[i]
+			p := &all[i]
 			if round*p.weight/heaviest == (round-1)*p.weight/heaviest {
 				continue
 			}
 			for owners[p.slot] != free {
-				p.slot = (p.slot + p.skip) % size
+				p.slot = (p.slot + p.skip) % uint64(slots)
 			}
 			owners[p.slot] = i
 			if left--; left == 0 {

@@ -3,7 +3,9 @@ package router
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -137,8 +139,16 @@ func checkRoutes(sorted []Route, poolIndex map[string]int32) error {
 			errs = append(errs, fmt.Errorf("route with prefix %q: there are two, to the pools %q and %q", r.Prefix, sorted[i-1].Pool, r.Pool))
 		}
 		if _, ok := poolIndex[r.Pool]; !ok {
-			errs = append(errs, fmt.Errorf("route with prefix %q: there is no pool %q", r.Prefix, r.Pool))
+			errs = append(errs, fmt.Errorf("route with prefix %q: there is no pool %q, only %s", r.Prefix, r.Pool, quotedNames(poolIndex)))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func quotedNames(index map[string]int32) string {
+	names := slices.Sorted(maps.Keys(index))
+	for i, name := range names {
+		names[i] = strconv.Quote(name)
+	}
+	return strings.Join(names, ", ")
 }
