@@ -4,6 +4,8 @@ package epoll
 
 import (
 	"context"
+	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -32,7 +34,12 @@ func TestDriverConformsOnUnixSockets(t *testing.T) {
 	looptest.Run(t, &unixHarness{h})
 }
 
-func (h *harness) NewLoop(t testing.TB) ioloop.Loop { return h.newLoop(t) }
+func (h *harness) NewLoop(t testing.TB) ioloop.Loop { return h.newLoop(t, WithResolver(noNames)) }
+
+// noNames is a Resolver that knows none.
+func noNames(_ context.Context, host string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
 
 func (h *harness) newLoop(t testing.TB, options ...Option) *Loop {
 	l, err := New(options...)

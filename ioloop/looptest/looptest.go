@@ -13,7 +13,8 @@ import (
 // the test's goroutine.
 type Harness interface {
 	// NewLoop makes a loop that runs until Stop, at the latest until the test's
-	// cleanup.
+	// cleanup. Names under .invalid do not resolve on it, and no name server is
+	// asked.
 	NewLoop(t testing.TB) ioloop.Loop
 	// Stop stops the loop and returns once it calls no handler any more.
 	Stop(loop ioloop.Loop)
