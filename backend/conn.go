@@ -40,7 +40,7 @@ type Conn struct {
 	lost  givenUp
 
 	attempts   int       // that failed in a row
-	saidDown   bool      // the log says why there is no connection
+	trouble    string    // why the last attempt failed; "": it did not
 	readySince time.Time // of the present or the last connection
 	redial     ioloop.Timer
 }
@@ -235,9 +235,10 @@ func (c *Conn) connectionLost(unsent int) {
 func (c *Conn) attemptFailed(what string, cause error) {
 	n := c.node
 	c.attempts++
-	n.opt.Log.Log(noContext, levelOf(!c.saidDown), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
+	news := c.trouble != what && n.opt.Learned.trouble.first(what)
+	c.trouble = what
+	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, "cause", cause, "attempt", c.attempts)
-	c.saidDown = true
 	c.state = waiting
 	c.failing = n.down(what)
 	c.pending = nil

@@ -129,13 +129,13 @@ func (c *Conn) fence() {
 
 func (c *Conn) becomeReady() {
 	n := c.node
-	if c.saidDown {
+	if c.trouble != "" && n.opt.Learned.trouble.over() {
 		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
 			"address", n.opt.Address, "run_id", c.hello.runID)
 	}
 	c.state = ready
 	c.failing = nil
-	c.saidDown = false
+	c.trouble = ""
 	c.readySince = n.loop.Now()
 	c.lastByte = c.readySince
 	if len(c.pending) > 0 {

@@ -59,7 +59,10 @@ type Options struct {
 
 // Facts are what is known of a server, over all loops. The zero value knows
 // nothing. Any goroutine may use it.
-type Facts struct{ version atomic.Pointer[string] }
+type Facts struct {
+	version atomic.Pointer[string]
+	trouble trouble
+}
 
 // Version is what the server calls its version, as in INFO; "" as long as no
 // handshake has succeeded.
