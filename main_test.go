@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"ringmain/app"
+	"ringmain/cli"
+	"ringmain/config"
 )
 
 func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
@@ -36,16 +38,17 @@ func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
 		code int
 		want string // in what it writes to standard error
 	}{
-		"unknown command":     {[]string{"nosuch"}, exitUsage, `unknown command "nosuch"`},
-		"unknown flag":        {[]string{"--nosuch"}, exitUsage, "flag provided but not defined: -nosuch"},
-		"unknown flag, serve": {[]string{"serve", "--nosuch"}, exitUsage, "usage: ringmain"},
-		"flag without value":  {[]string{"--config"}, exitUsage, "flag needs an argument"},
-		"argument too many":   {[]string{"serve", "--config", typo, "more"}, exitUsage, `unexpected argument "more"`},
-		"help":                {[]string{"--help"}, exitOK, "usage: ringmain"},
-		"missing file":        {[]string{"--config", filepath.Join(dir, "none.yaml")}, exitError, "none.yaml: no such file"},
-		"unknown key":         {[]string{"--config", typo}, exitError, "lopps"},
-		"its line":            {[]string{"--config", typo}, exitError, "typo.yaml:2"},
-		"address in use":      {[]string{"--config", busy}, exitError, "address already in use"},
+		"unknown command":     {[]string{"nosuch"}, cli.ExitUsage, `unknown command "nosuch"`},
+		"unknown flag":        {[]string{"--nosuch"}, cli.ExitUsage, "flag provided but not defined: -nosuch"},
+		"unknown flag, serve": {[]string{"serve", "--nosuch"}, cli.ExitUsage, "usage: ringmain"},
+		"flag without value":  {[]string{"--config"}, cli.ExitUsage, "flag needs an argument"},
+		"argument too many":   {[]string{"serve", "--config", typo, "more"}, cli.ExitUsage, `unexpected argument "more"`},
+		"help, wrong command": {[]string{"help", "nosuch"}, cli.ExitUsage, `unknown command "nosuch"`},
+		"version with more":   {[]string{"version", "more"}, cli.ExitUsage, `unexpected argument "more"`},
+		"missing file":        {[]string{"--config", filepath.Join(dir, "none.yaml")}, cli.ExitError, "none.yaml: no such file"},
+		"unknown key":         {[]string{"--config", typo}, cli.ExitError, "lopps"},
+		"its line":            {[]string{"--config", typo}, cli.ExitError, "typo.yaml:2"},
+		"address in use":      {[]string{"--config", busy}, cli.ExitError, "address already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -62,11 +65,61 @@ func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestTheVersionIsWrittenToStandardOutput(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"version"}, &stdout, &stderr)
-	if want := "ringmain " + app.Version + "\n"; code != exitOK || stdout.String() != want || stderr.Len() > 0 {
-		t.Errorf("exit code %d, output %q, errors %q", code, stdout.String(), stderr.String())
+func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
+	version := "ringmain " + app.Version + "\n"
+	for line, want := range map[string]string{
+		"version": version, "--version": version, "-version": version,
+		"help": "usage: ringmain [COMMAND]", "-h": "usage: ringmain [COMMAND]", "--help": "usage: ringmain [COMMAND]",
+		"help help": "usage: ringmain [COMMAND]", "help serve": "usage: ringmain serve", "serve -h": "usage: ringmain serve",
+		"--config x --help": "usage: ringmain serve", "version -h": "usage: ringmain version",
+		"check --help": "usage: ringmain check", "help explain": "usage: ringmain explain",
+		"import -h": "usage: ringmain import nutcracker", "check": "config.yaml is valid",
+		"explain --config config.yaml key": "key ",
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), strings.Fields(line), &stdout, &stderr)
+		if code != cli.ExitOK || !strings.HasPrefix(stdout.String(), want) || stderr.Len() > 0 {
+			t.Errorf("%s: exit code %d, output %q, errors %q", line, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+func TestTheUsageTextListsEveryCommand(t *testing.T) {
+	var stdout bytes.Buffer
+	run(t.Context(), []string{"help"}, &stdout, &stdout)
+	for _, name := range []string{"serve", "check", "explain", "import nutcracker FILE", "version"} {
+		if !strings.Contains(stdout.String(), "\n  ringmain "+name) {
+			t.Errorf("%s is not in\n%s", name, stdout.String())
+		}
+	}
+}
+
+func TestTheLogHasTheLevelAndTheFormatOfTheConfiguration(t *testing.T) {
+	for _, test := range []struct {
+		cfg  config.Log
+		want string
+	}{
+		{config.Log{Level: "info", Format: "text"}, "level=INFO msg=i\nlevel=WARN msg=w\n"},
+		{config.Log{Level: "debug", Format: "text"}, "level=DEBUG msg=d\nlevel=INFO msg=i\nlevel=WARN msg=w\n"},
+		{config.Log{Level: "error", Format: "text"}, ""},
+		{config.Log{Level: "warn", Format: "json"}, `"level":"WARN","msg":"w"}` + "\n"},
+	} {
+		var out bytes.Buffer
+		l, err := newLog(test.cfg, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Debug("d")
+		l.Info("i")
+		l.Warn("w")
+		var got string
+		for line := range strings.Lines(out.String()) { // each begins with the time
+			_, rest, _ := strings.Cut(line, map[string]string{"text": " ", "json": ","}[test.cfg.Format])
+			got += rest
+		}
+		if got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.cfg, got, test.want)
+		}
 	}
 }
 
@@ -114,7 +167,7 @@ func TestItServesUntilItIsAskedToStopAndEndsWithoutAnError(t *testing.T) {
 	cancel()
 	select {
 	case code := <-ended:
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Errorf("exit code %d\n%s", code, stderr)
 		}
 	case <-time.After(30 * time.Second):

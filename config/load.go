@@ -28,6 +28,15 @@ const (
 // Load reads, checks and resolves the file at path. The error is Faults, or
 // one of the file system when the file cannot be read.
 func Load(path string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// readFile reads no more of a file than what shows that it is too large.
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
@@ -37,7 +46,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // Parse is Load for the bytes of a file; name stands for it in messages. It

@@ -18,6 +18,16 @@ type Imported struct {
 	Notes []Fault
 }
 
+// LoadNutcracker is ImportNutcracker for the file at path. The error is Faults, or
+// one of the file system when the file cannot be read.
+func LoadNutcracker(path string) (*Imported, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ImportNutcracker(path, data)
+}
+
 // ImportNutcracker makes a configuration of one of twemproxy 0.5.0: each of its
 // pools becomes a listener with a pool of its own, which places every key on the
 // same server. name stands for the file in messages. The error is Faults, with

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"ringmain/app"
+	"ringmain/config"
+	"ringmain/router"
+)
+
+var checkCommand = Command{
+	Name: "check", Arguments: "[--config FILE]",
+	Summary: "Check a configuration",
+	Details: `Every fault is named with its place, and the exit code is 1. Of a configuration that
+is valid it says what is in it, and what may be meant otherwise. Nothing is contacted.`,
+}
+
+// check says whether a configuration is valid.
+func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := NewFlags(checkCommand, stdout, stderr)
+	file := flags.Config()
+	rest, code, done := flags.Parse(args)
+	if done {
+		return code
+	}
+	if len(rest) > 0 {
+		return flags.Wrong("unexpected argument %q", rest[0])
+	}
+	cfg, snapshot, err := load(*file)
+	if faults := (config.Faults)(nil); errors.As(err, &faults) {
+		for _, f := range faults {
+			fmt.Fprintln(stderr, f.Error())
+		}
+		fmt.Fprintf(stderr, "%s is not valid: %s\n", *file, count(len(faults), "fault"))
+		return ExitError
+	}
+	if err != nil {
+		return flags.Failed(err)
+	}
+	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s, %s\n", *file,
+		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
+		count(len(snapshot.Servers), "server"), count(len(cfg.Routes), "route"))
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(stdout, "warning: %s\n", w.Error())
+	}
+	for _, note := range cfg.Notes {
+		fmt.Fprintf(stdout, "note: %s\n", note)
+	}
+	return ExitOK
+}
+
+// load reads a configuration, and places its servers as the proxy does. Embedded
+// ones have no address.
+func load(file string) (*config.Config, *router.Snapshot, error) {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	pools, routes := app.Placement(cfg)
+	snapshot, err := router.New(1, pools, routes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return cfg, snapshot, nil
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

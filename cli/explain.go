@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"ringmain/config"
+	"ringmain/router"
+)
+
+var explainCommand = Command{
+	Name: "explain", Arguments: "[--config FILE] [--listener N | --pool NAME] [--json] [--escapes] KEY…",
+	Summary: "Tell where keys live, and why",
+	Details: `For each key: its pool, the part of it that is hashed, the hash, its server, and the
+servers that would have it next. Nothing is contacted. Behind an argument -- keys may
+begin with a hyphen.`,
+}
+
+// nextShown is how many further choices people see; programs get all.
+const nextShown = 3
+
+// explain tells where keys live.
+func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := NewFlags(explainCommand, stdout, stderr)
+	file := flags.Config()
+	listener := flags.Int("listener", 0, "explain for clients of listeners[`N`]")
+	pool := flags.String("pool", "", "explain for the pool of that `NAME`, whatever the routes say")
+	asJSON := flags.Bool("json", false, "write one JSON object a line, with all servers in order of choice")
+	escapes := flags.Bool("escapes", false, `read \xHH, \n, \\ and the like in keys as the bytes they stand for`)
+	typed, code, done := flags.Parse(args)
+	if done {
+		return code
+	}
+	keys, err := keysOf(typed, *escapes)
+	if err != nil {
+		return flags.Wrong("%v", err)
+	}
+	cfg, snapshot, err := load(*file)
+	if err != nil {
+		return flags.Failed(err)
+	}
+	scope, err := scopeOf(cfg, snapshot, *listener, *pool)
+	if err != nil {
+		return flags.Failed(err)
+	}
+	for i, key := range keys {
+		if ctx.Err() != nil {
+			return flags.Failed(ctx.Err())
+		}
+		e := explanationOf(cfg, snapshot, scope, key)
+		if *asJSON {
+			err = json.NewEncoder(stdout).Encode(e)
+		} else {
+			err = e.print(stdout, i > 0)
+		}
+		if err != nil {
+			return flags.Failed(err)
+		}
+	}
+	return ExitOK
+}
+
+// keysOf are the bytes of the keys that were typed.
+func keysOf(typed []string, escapes bool) ([][]byte, error) {
+	if len(typed) == 0 {
+		return nil, errors.New("which keys?")
+	}
+	var keys [][]byte
+	for _, t := range typed {
+		key := []byte(t)
+		if escapes {
+			var bad string
+			if key, bad = unescape(t); bad != "" {
+				return nil, fmt.Errorf(`key %q: what begins at %.4q is no escape; a backslash itself is \\`, t, bad)
+			}
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// scopeOf is that of a listener's clients, or a pool's.
+func scopeOf(cfg *config.Config, snapshot *router.Snapshot, listener int, pool string) (router.Scope, error) {
+	if pool == "" {
+		if listener < 0 || listener >= len(cfg.Listeners) {
+			return 0, fmt.Errorf("there is no listeners[%d]: they are 0 to %d", listener, len(cfg.Listeners)-1)
+		}
+		pool = cfg.Listeners[listener].Pool
+	}
+	scope, ok := snapshot.ScopeOf(pool)
+	if !ok {
+		return 0, fmt.Errorf("there is no pool %q; pools are %s", pool,
+			strings.Join(slices.Sorted(maps.Keys(cfg.Pools)), ", "))
+	}
+	return scope, nil
+}
+
+// server is where a key may live.
+type server struct {
+	Name string `json:"name"`
+	// Address is empty for an embedded server, which has one only while it runs.
+	Address string `json:"address"`
+}
+
+func (s server) String() string {
+	return strconv.Quote(s.Name) + "\t" + cmp.Or(s.Address, "embedded")
+}
+
+// explanation is what is said of one key.
+type explanation struct {
+	// Key and Hashed are text, in which other bytes are escaped as in Go; the
+	// fields next to them are exact.
+	Key       string  `json:"key"`
+	KeyHex    string  `json:"key_hex"`
+	Pool      string  `json:"pool"`
+	Route     *string `json:"route"` // null where no route chose the pool
+	Hashed    string  `json:"hashed"`
+	HashedHex string  `json:"hashed_hex"`
+	Hash      string  `json:"hash"`
+	HashHex   string  `json:"hash_hex"`
+	// HashDecimal is a text, as not every program reads numbers of 64 bits.
+	HashDecimal  string   `json:"hash_decimal"`
+	Distribution string   `json:"distribution"`
+	Database     int      `json:"database"`
+	Server       server   `json:"server"`
+	Next         []server `json:"next"`
+}
+
+func explanationOf(cfg *config.Config, snapshot *router.Snapshot, scope router.Scope, key []byte) explanation {
+	e := snapshot.Explain(scope, key)
+	out := explanation{
+		Key: escape(key), KeyHex: hex.EncodeToString(key),
+		Pool: e.Pool, Hashed: escape(e.HashedPart), HashedHex: hex.EncodeToString(e.HashedPart),
+		Hash: e.HashName, HashHex: fmt.Sprintf("0x%x", e.Hash), HashDecimal: strconv.FormatUint(e.Hash, 10),
+		Distribution: e.Distribution, Database: cfg.Pools[e.Pool].Database, Next: []server{},
+	}
+	if scope == router.ByRoutes && len(cfg.Routes) > 0 {
+		out.Route = &e.Route
+	}
+	for i, choice := range e.Choices {
+		s := snapshot.Servers[choice]
+		if i == 0 {
+			out.Server = server{s.Name, s.Address}
+		} else {
+			out.Next = append(out.Next, server{s.Name, s.Address})
+		}
+	}
+	return out
+}
+
+// print writes the explanation for people.
+func (e *explanation) print(w io.Writer, another bool) error {
+	if another {
+		fmt.Fprintln(w)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "key\t\"%s\"\n", e.Key)
+	fmt.Fprintf(t, "pool\t%s%s\n", e.Pool, e.why())
+	fmt.Fprintf(t, "hashed\t\"%s\"\n", e.Hashed)
+	fmt.Fprintf(t, "hash\t%s\t%s\t%s\n", e.Hash, e.HashHex, e.HashDecimal)
+	fmt.Fprintf(t, "distribution\t%s\n", e.Distribution)
+	fmt.Fprintf(t, "server\t%v\tdatabase %d\n", e.Server, e.Database)
+	for i, next := range e.Next {
+		label := ""
+		if i == 0 {
+			label = "next"
+		}
+		if i == nextShown {
+			fmt.Fprintf(t, "\tand %d more\n", len(e.Next)-i)
+			break
+		}
+		fmt.Fprintf(t, "%s\t%v\n", label, next)
+	}
+	return t.Flush()
+}
+
+// why says how the pool was chosen.
+func (e *explanation) why() string {
+	switch {
+	case e.Route == nil:
+		return ""
+	case *e.Route == "":
+		return "\tby the route without a prefix"
+	}
+	return "\tby the route with prefix " + strconv.Quote(*e.Route)
+}
+
+// escape shows bytes as text, without quotes around it.
+func escape(b []byte) string {
+	quoted := strconv.Quote(string(b))
+	return quoted[1 : len(quoted)-1]
+}
+
+// unescape is the bytes that a text with escapes stands for. bad is the text from
+// the first backslash on that begins none.
+func unescape(s string) (b []byte, bad string) {
+	for s != "" {
+		r, multibyte, rest, err := strconv.UnquoteChar(s, 0)
+		if err != nil {
+			return nil, s
+		}
+		switch {
+		case multibyte && s[0] != '\\':
+			b = append(b, s[:len(s)-len(rest)]...) // bytes that are no UTF-8 stay as they are
+		case multibyte:
+			b = utf8.AppendRune(b, r)
+		default:
+			b = append(b, byte(r))
+		}
+		s = rest
+	}
+	return b, ""
+}
