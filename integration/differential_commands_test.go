@@ -189,7 +189,7 @@ func (p *player) ask(args []string) {
 	m := modeOf(args)
 	if m.before != nil {
 		p.queue = append(p.queue, question{m.before(args), mode{compare: plain(difftest.Unordered(2))}, "(what there is)"})
-		if before := &p.queue[len(p.queue)-1]; strings.EqualFold(before.args[0], "SMEMBERS") {
+		if before := &p.queue[len(p.queue)-1]; before.args[0] == "SMEMBERS" || before.args[0] == "KEYS" {
 			before.mode = unordered(1)
 		}
 	}

@@ -30,6 +30,10 @@ func unordered(size int) mode {
 	return mode{compare: plain(difftest.Unordered(size)), reason: "Redis promises no order, and each server hashes with a seed of its own"}
 }
 
+func jumbled(but ...string) mode {
+	return mode{compare: plain(difftest.Jumbled(but...)), reason: "Redis keeps commands in hash tables; our summaries are our own words"}
+}
+
 func near(slack, from int64, reason string) mode {
 	return mode{compare: plain(difftest.Within(slack, from)), reason: reason}
 }
@@ -52,6 +56,18 @@ var modes = map[string]mode{
 	"xinfo|consumers": {compare: plain(difftest.Fields(milliseconds, "idle", "inactive")), reason: ofTime},
 	"xinfo|stream":    near(milliseconds, 1_000_000_000_000, "times of delivery and of the consumers"),
 	"xadd":            {compare: sameOrNow, loose: true, reason: "Redis makes up the ID from the time of day"},
+
+	"client|id":    {compare: plain(difftest.Shape), reason: "each server numbers its own connections"},
+	"hello":        {compare: plain(difftest.Fields(1<<30, "id")), reason: "the connection's number"},
+	"info":         {compare: sameKind, reason: "two servers say different things of themselves"},
+	"client|info":  {compare: sameKind, reason: "each has its own connections"},
+	"client|list":  {compare: sameKind, reason: "each has its own connections"},
+	"lolwut":       {compare: sameKind, reason: "a drawing by chance"},
+	"config|get":   unordered(2),
+	"command":      jumbled(), "command|info": jumbled(),
+	"command|docs": jumbled("summary"),
+	"randomkey":    {compare: drawnKey, before: allKeys, reason: "Redis chooses by chance"},
+	"scan":         {compare: scannedKeys, before: allKeys, reason: "cursors and order are each server's own"},
 
 	"memory|usage": {compare: sameSize, reason: "the tables of a server's keys differ in size"},
 	"dump":         {compare: sameDump, reason: "the order in a hash table is each server's own, and a stream keeps times"},
@@ -76,12 +92,41 @@ func modeOf(args []string) mode {
 		if !slices.Contains(args, "*") {
 			return exact
 		}
-	case strings.HasSuffix(name, "scan") && len(args) > 2 && args[2] != "0":
+	case name != "scan" && strings.HasSuffix(name, "scan") && len(args) > 2 && args[2] != "0":
 		return mode{compare: part, before: m.before, reason: m.reason}
 	case !ok:
 		return exact
 	}
 	return m
+}
+
+func allKeys([]string) []string { return []string{"KEYS", "*"} }
+
+// drawnKey is for RANDOMKEY.
+func drawnKey(prev, got, want *difftest.Reply) string {
+	if why := difftest.Shape(got, want); why != "" || want.IsError() || want.Null {
+		return why
+	}
+	return foreign(prev, &got.Value)
+}
+
+// scannedKeys is for one step of SCAN.
+func scannedKeys(prev, got, want *difftest.Reply) string {
+	if why := part(prev, got, want); why != "" || got.IsError() || got.Elems[0].Text != "0" || want.Elems[0].Text != "0" {
+		return why
+	}
+	return ""
+}
+
+// sameKind compares the types only.
+func sameKind(_, got, want *difftest.Reply) string {
+	if got.IsError() || want.IsError() {
+		return difftest.Exact(got, want)
+	}
+	if got.Kind != want.Kind || (got.Text == "") != (want.Text == "") {
+		return "the types differ"
+	}
+	return ""
 }
 
 // sameTime compares replies of TIME.

@@ -157,3 +157,35 @@ func Length(got, want *Reply) string {
 		return ""
 	})(got, want)
 }
+
+// Jumbled compares values whose aggregates come in any order at any depth. The
+// values behind the names in but may differ.
+func Jumbled(but ...string) Mode {
+	return exactErrors(func(got, want *Reply) string {
+		g, w := jumbled(&got.Value, but), jumbled(&want.Value, but)
+		for i := range min(len(g), len(w)) {
+			if g[i] != w[i] {
+				return fmt.Sprintf("in order, %s stands for %s", g[max(0, i-200):min(len(g), i+100)], w[max(0, i-200):min(len(w), i+100)])
+			}
+		}
+		if len(g) != len(w) {
+			return "one has more than the other"
+		}
+		return ""
+	})
+}
+
+func jumbled(v *Value, but []string) string {
+	if !v.IsAggregate() {
+		return v.String()
+	}
+	var out []string
+	for i := range v.Elems {
+		if i > 0 && slices.Contains(but, v.Elems[i-1].Text) {
+			continue
+		}
+		out = append(out, jumbled(&v.Elems[i], but))
+	}
+	slices.Sort(out)
+	return fmt.Sprintf("%c[%s]", v.Kind, strings.Join(out, " "))
+}
