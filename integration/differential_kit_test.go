@@ -193,6 +193,7 @@ type question struct {
 type duel struct {
 	t           *testing.T
 	a           *arena
+	tally       *tally
 	protocol    int
 	proxy, lone *side
 }
@@ -206,7 +207,7 @@ type side struct {
 // duel connects with a protocol version.
 func (a *arena) duel(t *testing.T, protocol int) *duel {
 	t.Helper()
-	d := &duel{t: t, a: a, protocol: protocol}
+	d := &duel{t: t, a: a, tally: &a.tally, protocol: protocol}
 	d.connect()
 	t.Cleanup(d.close)
 	return d
@@ -326,8 +327,8 @@ func (d *duel) batch(requests []question) int {
 	stop := min(len(got), len(want))
 	r := &requests[stop]
 	if (gotErr == nil) != (wantErr == nil) || len(got) != len(want) {
-		d.a.tally.compared(r)
-		d.a.tally.differs(nameOf(r.args), fmt.Sprintf("%s (RESP%d): Ringmain: %v after %d replies, Redis: %v after %d",
+		d.tally.compared(r)
+		d.tally.differs(nameOf(r.args), fmt.Sprintf("%s (RESP%d): Ringmain: %v after %d replies, Redis: %v after %d",
 			show(r), d.protocol, gotErr, len(got), wantErr, len(want)))
 	}
 	d.again()
@@ -337,20 +338,20 @@ func (d *duel) batch(requests []question) int {
 // judge compares one reply.
 func (d *duel) judge(r *question, prev, got, want *difftest.Reply) {
 	name := nameOf(r.args)
-	d.a.tally.compared(r)
+	d.tally.compared(r)
 	why := r.mode.compare(prev, got, want)
 	if why == "" {
 		return
 	}
 	if got.Raw == crossSlot && d.a.scattered(r.args) {
-		d.a.tally.scattered++
+		d.tally.scattered++
 		return
 	}
 	if known := tolerate(r.args, got, want); known != "" {
-		d.a.tally.tolerated[known]++
+		d.tally.tolerated[known]++
 		return
 	}
-	d.a.tally.differs(name, fmt.Sprintf("%s (RESP%d)\n  Ringmain: %s\n  Redis:    %s\n  %s",
+	d.tally.differs(name, fmt.Sprintf("%s (RESP%d)\n  Ringmain: %s\n  Redis:    %s\n  %s",
 		show(r), d.protocol, clip(strconv.Quote(got.Raw)), clip(strconv.Quote(want.Raw)), why))
 }
 
