@@ -83,7 +83,10 @@ func modeOf(args []string) mode {
 	m, ok := modes[name]
 	switch {
 	case name == "sort" || name == "sort_ro":
-		if by := slices.IndexFunc(args, func(a string) bool { return strings.EqualFold(a, "BY") }); by > 0 {
+		// Without an order, and where texts that differ behind a NUL are equal.
+		if has := func(word string) bool {
+			return slices.ContainsFunc(args, func(a string) bool { return strings.EqualFold(a, word) })
+		}; has("BY") || has("ALPHA") && !has("STORE") {
 			return unordered(1)
 		}
 		return exact

@@ -59,7 +59,6 @@ RENAMENX K J
 COPY K J
 COPY K J REPLACE
 EXPIRE K T
-EXPIRE K T GT
 PEXPIRE K T
 EXPIREAT K 33177117420
 PERSIST K
@@ -266,7 +265,7 @@ func (g *generator) spoilt(args []string) []string {
 	if g.IntN(2) == 0 {
 		return args[:1+g.IntN(len(args))]
 	}
-	return append(args, g.word("V"))
+	return append(args, g.word("K")) // which may be taken for one more key
 }
 
 func (g *generator) word(word string) string {
@@ -361,13 +360,21 @@ func (a *arena) randomClient(t *testing.T, seed uint64, client, n int) tally {
 	p := &player{duel: a.duel(t, 2+client%2)}
 	counts := newTally()
 	p.tally = &counts
+	past := history{}
 	for counts.requests < n && len(counts.diffs) == 0 {
 		for range 1 + g.IntN(150) {
 			for _, args := range g.commands() {
 				p.ask(args)
 			}
 		}
+		past.add(p.queue)
 		p.drain()
+	}
+	if counts.scattered > 0 {
+		t.Errorf("%d requests had keys on several servers", counts.scattered)
+	}
+	if len(counts.diffs) > 0 {
+		t.Logf("what came before:\n%s", past)
 	}
 	for _, tag := range g.tags {
 		for k := range 4 {
@@ -378,3 +385,15 @@ func (a *arena) randomClient(t *testing.T, seed uint64, client, n int) tally {
 	counts.report(t)
 	return counts
 }
+
+// history is what was sent last.
+type history struct{ lines []string }
+
+func (h *history) add(list []question) {
+	for i := range list {
+		h.lines = append(h.lines, show(&list[i]))
+	}
+	h.lines = h.lines[max(0, len(h.lines)-1000):]
+}
+
+func (h history) String() string { return strings.Join(h.lines, "\n") }
