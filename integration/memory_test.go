@@ -30,7 +30,7 @@ func owedTo(t *testing.T, w *wire) (owed map[string]int, settled bool) {
 	return owed, settled
 }
 
-func sum(owed map[string]int) (total int) {
+func totalOf(owed map[string]int) (total int) {
 	for n := range maps.Values(owed) {
 		total += n
 	}
@@ -62,19 +62,19 @@ func TestTheClientThatIsOwedTheMostIsCutOffFirstWhenMemoryIsShort(t *testing.T) 
 		})
 	}
 	modest := 0
-	for ; sum(owed) < limit*3/8; modest++ {
+	for ; totalOf(owed) < limit*3/8; modest++ {
 		if modest == 64 {
-			t.Fatalf("%d bytes are owed to %d clients that do not read", sum(owed), modest)
+			t.Fatalf("%d bytes are owed to %d clients that do not read", totalOf(owed), modest)
 		}
 		asks(fmt.Sprint("modest-", modest), 7, 0)
 	}
 	asks("greedy", 20, most)
 	if len(owed) != modest+1 {
-		t.Fatalf("%d of %d clients are left although only %d bytes are owed", len(owed), modest+1, sum(owed))
+		t.Fatalf("%d of %d clients are left although only %d bytes are owed", len(owed), modest+1, totalOf(owed))
 	}
 	for clients := modest + 1; len(owed) == clients; clients++ {
-		if sum(owed) > 2*limit {
-			t.Fatalf("%d bytes are owed, and nobody was cut off", sum(owed))
+		if totalOf(owed) > 2*limit {
+			t.Fatalf("%d bytes are owed, and nobody was cut off", totalOf(owed))
 		}
 		asks(fmt.Sprint("modest-", clients), 7, 0)
 	}
