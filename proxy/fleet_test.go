@@ -146,7 +146,7 @@ func TestSortFollowsOnlyPatternsWhoseTagIsThatOfTheList(t *testing.T) {
 		f.sends(words + "\r\n")
 		f.gets("-" + want + "\r\n")
 	}
-	for _, words := range []string{"BY nosort GET #", "BY {" + list + "}w:* GET {" + list + "}d:*->f", "DESC ALPHA"} {
+	for _, words := range []string{"BY nosort GET # GET none", "BY {" + list + "}w:* GET {" + list + "}d:*->f", "DESC ALPHA"} {
 		f.sends("SORT " + list + " " + words + "\r\n")
 		f.answers(0, "*0\r\n")
 		f.gets("*0\r\n")

@@ -100,12 +100,12 @@ func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
 			i++
 		case bytes.EqualFold(option, []byte("by")):
 			i++
-			if bytes.IndexByte(pattern, '*') >= 0 && !s.formsKeysAt(place, pattern) {
+			if !s.formsKeysAt(place, pattern) {
 				return errSortBy
 			}
 		case bytes.EqualFold(option, []byte("get")):
 			i++
-			if string(pattern) != "#" && !s.formsKeysAt(place, pattern) {
+			if !s.formsKeysAt(place, pattern) {
 				return errSortGet
 			}
 		}
@@ -114,11 +114,12 @@ func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
 }
 
 // formsKeysAt reports whether a pattern's keys all live at place, whatever takes
-// the place of its '*': what stands before that has a whole hash tag.
+// the place of its '*': what stands before that has a whole hash tag. Without a '*'
+// it forms none.
 func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
 	snapshot := s.core.Snapshot
-	fixed, _, _ := bytes.Cut(pattern, []byte("*"))
-	return !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
+	fixed, _, forms := bytes.Cut(pattern, []byte("*"))
+	return !forms || !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
 		snapshot.Pick(s.scope, fixed) == place
 }
 
