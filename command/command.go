@@ -124,11 +124,11 @@ const (
 	FleetInfo
 )
 
-// reachesServers reports whether requests of this policy may reach a server with the
-// client's arguments, so that one which is not read-only may write there.
-func (p Policy) reachesServers() bool {
+// mayWrite reports whether requests of this policy may change something on a
+// server.
+func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, Local, AllLoops, FleetInfo:
+	case Refused, AnyServer, Local, AllLoops, FleetInfo:
 		return false
 	}
 	return true
@@ -158,7 +158,7 @@ func WholePairs(args [][]byte) bool { return len(args)%2 == 1 }
 // something there, so that it must not be sent twice. It errs on the side of
 // true: whatever Redis does not call read-only counts, with keys or without.
 func (c *Command) MayWrite() bool {
-	return c.Flags&ReadOnly == 0 && c.Policy.reachesServers()
+	return c.Flags&ReadOnly == 0 && c.Policy.mayWrite()
 }
 
 // Blocks reports whether the server may hold back the reply until something

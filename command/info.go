@@ -114,11 +114,13 @@ func (e *encoder) field(name string, v int) {
 // names encodes a bit set as simple strings.
 func (e *encoder) names(set uint32, names []string) {
 	e.set(bits.OnesCount32(set))
-	onesOf(set, names, func(name string) {
-		e.dst = append(e.dst, '+')
-		e.dst = append(e.dst, name...)
-		e.dst = append(e.dst, "\r\n"...)
-	})
+	onesOf(set, names, e.simple)
+}
+
+func (e *encoder) simple(s string) {
+	e.dst = append(e.dst, '+')
+	e.dst = append(e.dst, s...)
+	e.dst = append(e.dst, "\r\n"...)
 }
 
 func (e *encoder) set(n int) {
