@@ -47,14 +47,20 @@ func (s *Snapshot) ScopeOf(pool string) (Scope, bool) {
 
 // poolOf is the pool that key goes to.
 func (s *Snapshot) poolOf(scope Scope, key []byte) *pool {
-	i := int32(scope)
-	if i < 0 {
-		i = s.catchAll
-		if s.routes != nil {
-			i = s.routes.pool(key)
-		}
+	if s.only != nil {
+		return s.only
 	}
-	return &s.pools[i]
+	return s.choosePool(scope, key)
+}
+
+func (s *Snapshot) choosePool(scope Scope, key []byte) *pool {
+	switch {
+	case scope >= 0:
+		return &s.pools[scope]
+	case s.routes != nil:
+		return &s.pools[s.routes.pool(key)]
+	}
+	return &s.pools[s.catchAll]
 }
 
 // routes finds the longest prefix of a key. The prefixes are sorted. All strings

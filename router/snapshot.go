@@ -61,6 +61,7 @@ type Snapshot struct {
 	Servers []Server
 
 	pools    []pool
+	only     *pool   // the first, if there is no other
 	routes   *routes // nil: one pool takes all keys, or there are no routes
 	catchAll int32   // index in pools; -1: several pools and no routes
 }
@@ -119,6 +120,9 @@ func New(epoch uint64, pools []Pool, routes []Route) (*Snapshot, error) {
 	}
 	if err := errors.Join(append(errs, s.setRoutes(pools, routes))...); err != nil {
 		return nil, err
+	}
+	if len(s.pools) == 1 {
+		s.only = &s.pools[0]
 	}
 	return s, nil
 }
