@@ -200,7 +200,8 @@ func hostPort(host, port string) string {
 
 // nutcrackerServer reads a server as twemproxy does, from its end: "host:port:weight name"
 // or "/path:weight name". Its name is what twemproxy hashes: the one given, else
-// host:port as written, but the host alone if the port is 11211, memcached's.
+// host:port as written, but the host alone if the port is 11211, memcached's, and
+// of a socket its path with the colon behind it.
 func nutcrackerServer(text string) (Node, error) {
 	const format = "must be host:port:weight or /path:weight, with a name after a space if it has one, is %q"
 	rest, name := text, ""
@@ -217,7 +218,7 @@ func nutcrackerServer(text string) (Node, error) {
 	}
 	rest = rest[:colon]
 	if strings.HasPrefix(rest, "/") {
-		return Node{Name: cmp.Or(name, rest), Address: unixPrefix + rest, Weight: int(weight)}, nil
+		return Node{Name: cmp.Or(name, rest+":"), Address: unixPrefix + rest, Weight: int(weight)}, nil
 	}
 	if colon = strings.LastIndexByte(rest, ':'); colon < 0 {
 		return Node{}, fmt.Errorf(format, clip(text))

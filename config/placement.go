@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -17,8 +16,6 @@ const (
 	maxMaglevWeights = 6_553
 	// maxKetamaWeight keeps the sum of all weights within 32 bits.
 	maxKetamaWeight = 1_000_000
-	// maxKetamaName is the longest name that twemproxy hashes as a whole.
-	maxKetamaName = 255
 )
 
 // Distributions are the ways to spread keys that a pool may name.
@@ -49,15 +46,12 @@ func (v *validator) placement(path string, p *Pool) {
 		most = maxRingPoints
 	}
 	for i, n := range p.Nodes {
-		at := fmt.Sprintf("%s.nodes[%d]", path, i)
+		at := fmt.Sprintf("%s.nodes[%d].weight", path, i)
 		if most == 1 && n.Weight != 1 {
-			v.fault(at+".weight", "must be 1 with distribution jump, which knows no weights, is %d", n.Weight)
+			v.fault(at, "must be 1 with distribution jump, which knows no weights, is %d", n.Weight)
 			continue
 		}
-		inRange(v, at+".weight", n.Weight, 1, most)
-		if name := cmp.Or(n.Name, n.Address); p.Distribution == "ketama" && len(name) > maxKetamaName {
-			v.fault(at, "the name, else the address, must be at most %d bytes with distribution ketama, is %d", maxKetamaName, len(name))
-		}
+		inRange(v, at, n.Weight, 1, most)
 	}
 	if w := p.weights(); p.Distribution == "maglev" && w > maxMaglevWeights {
 		v.fault(path, "the weights must be at most %d together with distribution maglev, are %d", maxMaglevWeights, w)
