@@ -21,7 +21,7 @@ type decoder struct {
 	// broken are the paths whose values could not be read. What else is wrong
 	// there cannot be known.
 	broken []string
-	// literal leaves ${NAME} as it is.
+	// literal leaves ${NAME} as it is, and wants a value for every key.
 	literal bool
 	// replaced has the values with text from the environment, by their paths.
 	replaced map[string]replacement
@@ -50,6 +50,9 @@ func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	}
 	switch n.(type) {
 	case *ast.NullNode:
+		if d.literal {
+			d.unreadable(n, path, "must have a value; a text such as null must be quoted")
+		}
 		return
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
 		d.unreadable(n, path, "anchors, aliases and tags are not allowed")
