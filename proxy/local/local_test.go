@@ -163,7 +163,7 @@ func TestCommandInfoOfAnUnknownNameIsNull(t *testing.T) {
 	if got := ask(t, &Client{Protocol: 2}, "COMMAND INFO nosuch"); got != "*1\r\n$-1\r\n" {
 		t.Errorf("%q", got)
 	}
-	if got := ask(t, &Client{Protocol: 3}, "COMMAND DOCS"); got != "%0\r\n" {
+	if got := ask(t, &Client{Protocol: 3}, "COMMAND DOCS nosuch"); got != "%0\r\n" {
 		t.Errorf("%q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tidwall/redcon"
@@ -40,8 +41,24 @@ func commandGetKeys(_ *Answers, c *Call) {
 	c.Out = command.AppendKeys(c.Out, c.Args[2:], flags, c.Client.Protocol == 3)
 }
 
-// commandDocs knows no documentation; redis-cli then gives no hints.
-func commandDocs(_ *Answers, c *Call) { c.Out = resp.AppendMap(c.Out, c.Client.Protocol, 0) }
+// commandDocs is COMMAND DOCS [name …]: of all commands, or of those named, as far
+// as there are any.
+func commandDocs(_ *Answers, c *Call) {
+	var found []*command.Command
+	for _, name := range c.Args[2:] {
+		if cmd := command.ByName(name); cmd != nil {
+			found = append(found, cmd)
+		}
+	}
+	if len(c.Args) == 2 {
+		found = slices.Collect(command.All())
+	}
+	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(found))
+	for _, cmd := range found {
+		c.bulk(cmd.Name)
+		c.Out = command.AppendDocs(c.Out, cmd, c.Client.Protocol == 3)
+	}
+}
 
 // now is TIME: seconds and microseconds.
 func now(a *Answers, c *Call) {
