@@ -55,7 +55,6 @@ func commandDocs(_ *Answers, c *Call) {
 	}
 	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(found))
 	for _, cmd := range found {
-		c.bulk(cmd.Name)
 		c.Out = command.AppendDocs(c.Out, cmd, c.Client.Protocol == 3)
 	}
 }
