@@ -11,6 +11,10 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
+// maxBroken is how many values that cannot be read are compared with the places of
+// other faults. With more of them the file is something else altogether.
+const maxBroken = 1000
+
 // decoder fills the configuration from a syntax tree. Unlike a general YAML
 // decoder it goes on after a fault, knows the line of every value, never shows
 // a value that is a secret, and refuses anchors, aliases and tags.
@@ -265,6 +269,9 @@ func (d *decoder) lineOf(path string) int {
 // unread reports whether the value at path, one within it or one around it
 // could not be read, so that what a check says about it may be wrong.
 func (d *decoder) unread(path string) bool {
+	if len(d.broken) > maxBroken {
+		return true
+	}
 	for _, b := range d.broken {
 		if within(path, b) || within(b, path) {
 			return true

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write what the fixtures give to their .want files")
@@ -96,6 +97,14 @@ func TestTheLongestListsLoad(t *testing.T) {
 	}
 	if _, err := Parse("f", []byte(b.String())); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAFileOfNothingButWrongValuesIsReadQuickly(t *testing.T) {
+	started := time.Now()
+	_, err := Parse("f", []byte("pools: {main: {nodes: ["+strings.Repeat("[],", 100_000)+"]}}"))
+	if took := time.Since(started); err == nil || took > 20*time.Second {
+		t.Errorf("it took %v: %.200v", took, err)
 	}
 }
 

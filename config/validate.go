@@ -112,7 +112,7 @@ func (v *validator) listener(path string, l Listener, a address) {
 
 // poolName checks the name of a pool where it is referred to.
 func (v *validator) poolName(path, name string, pools map[string]*Pool) {
-	if _, known := pools[name]; !known {
+	if _, known := pools[name]; !known && len(pools) > 0 { // without any, that is the fault
 		v.fault(path, "there is no pool %q; pools are %s", clip(name), shortList(slices.Sorted(maps.Keys(pools))))
 	}
 }

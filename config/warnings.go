@@ -19,6 +19,7 @@ func (c *Config) warnings(d *decoder) []Fault {
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		w.poolWarnings(join("pools", name), c.Pools[name], d)
 	}
+	w.sharedDatabases(c)
 	for i, r := range c.Routes {
 		if r.Prefix == "" && len(c.Routes) > 1 {
 			w.fault(fmt.Sprintf("routes[%d]", i), "commands on the whole fleet, such as SCAN, KEYS, DBSIZE and FLUSHALL, "+
@@ -48,5 +49,26 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 	password := path + ".auth.password"
 	if _, variable := d.replaced[password]; !variable && p.Auth.Password.Reveal() != "" {
 		v.fault(password, "is in the file itself, where whoever reads it finds it: use password_file or password_env")
+	}
+}
+
+// sharedDatabases finds pools that keep their keys in one place.
+func (v *validator) sharedDatabases(c *Config) {
+	first := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		p := c.Pools[name]
+		for i, n := range p.Nodes {
+			a, err := splitAddress(n.Address)
+			if err != nil {
+				continue
+			}
+			place := fmt.Sprintf("%v %d", a, p.Database)
+			if other, taken := first[place]; taken && other != name {
+				v.fault(fmt.Sprintf("%s.nodes[%d]", join("pools", name), i), "is a server of pool %q too, with the same database: "+
+					"commands on the whole fleet, such as SCAN and FLUSHALL, reach the keys of both", other)
+			} else {
+				first[place] = name
+			}
+		}
 	}
 }

@@ -26,6 +26,10 @@ func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
 		"a socket": {"listeners: [{address: unix:/a}]\npools: {main: {nodes: [{name: a, address: unix:/b}]}}", ""},
 		"several routes": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes:\n  - {prefix: x, pool: main}\n  - {pool: main}",
 			"f:4: routes[1]: commands on the whole fleet"},
+		"a database of two pools": {"listeners: [{address: '127.0.0.1:1', pool: a}, {address: '127.0.0.1:2', pool: b}]\npools:\n  b: {nodes: [{name: x, address: 'h:1'}]}\n" +
+			"  a:\n    nodes: [{name: x, address: 'H:1'}]", `f:3: pools.b.nodes[0]: is a server of pool "a" too`},
+		"two databases of a server": {"listeners: [{address: '127.0.0.1:1', pool: a}, {address: '127.0.0.1:2', pool: b}]\npools:\n  b: {database: 1, nodes: [{name: x, address: 'h:1'}]}\n" +
+			"  a:\n    nodes: [{name: x, address: 'H:1'}]", ""},
 		"one route": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
 	} {
 		c, err := Parse("f", []byte(test.text))
