@@ -52,22 +52,26 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 	}
 }
 
-// sharedDatabases finds pools that keep their keys in one place.
+// sharedDatabases finds pools that keep their keys in one place, and reports each
+// pool's first such server.
 func (v *validator) sharedDatabases(c *Config) {
 	first := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		p := c.Pools[name]
+		p, reported := c.Pools[name], false
 		for i, n := range p.Nodes {
 			a, err := splitAddress(n.Address)
 			if err != nil {
 				continue
 			}
 			place := fmt.Sprintf("%v %d", a, p.Database)
-			if other, taken := first[place]; taken && other != name {
+			other, taken := first[place]
+			switch {
+			case !taken:
+				first[place] = name
+			case other != name && !reported:
+				reported = true
 				v.fault(fmt.Sprintf("%s.nodes[%d]", join("pools", name), i), "is a server of pool %q too, with the same database: "+
 					"commands on the whole fleet, such as SCAN and FLUSHALL, reach the keys of both", other)
-			} else {
-				first[place] = name
 			}
 		}
 	}
