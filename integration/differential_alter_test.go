@@ -149,6 +149,9 @@ func (l line) alterations(head int, types bool) []line {
 func (l line) keysOfEveryType(i int) []line {
 	var out []line
 	for _, name := range fixtureNames {
+		if name == "@bigz" && strings.Contains(strings.ToLower(strings.Join(l.args, " ")), "lex") {
+			continue // a range of words where scores differ depends on the skip list's chance
+		}
 		out = append(out, l.with(i, name, true))
 	}
 	return out

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"ringmain/internal/difftest"
@@ -232,6 +233,10 @@ func foreign(collection *difftest.Reply, v *difftest.Value) string {
 
 func has(v *difftest.Value, text string) bool {
 	if !v.IsAggregate() {
+		if f, err := strconv.ParseFloat(text, 64); err == nil && v.Kind == ',' {
+			g, err := strconv.ParseFloat(v.Text, 64)
+			return err == nil && f == g
+		}
 		return v.Text == text
 	}
 	return slices.ContainsFunc(v.Elems, func(e difftest.Value) bool { return has(&e, text) })

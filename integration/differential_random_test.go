@@ -20,7 +20,8 @@ import (
 //	L     an end of a range of words
 //
 // Whatever depends on chance or the time of day is followed by what makes both
-// servers alike again, after a |.
+// servers alike again, after a |. Ranges of words are for sorted sets of one
+// score: of others, what they give depends on the skip list's chance.
 var templates = strings.Fields(strings.NewReplacer(" ", "\x00", "\n", " ").Replace(strings.TrimSpace(`
 SET K V
 SET K I
@@ -153,10 +154,9 @@ ZSCORE K M
 ZMSCORE K M M
 ZCARD K
 ZCOUNT K B B
-ZLEXCOUNT K L L
 ZRANGE K 0 -1 WITHSCORES
 ZRANGE K B B BYSCORE
-ZRANGE K L L BYLEX
+DEL K|ZADD K 0 M 0 M 0 M 0 V|ZRANGE K L L BYLEX|ZLEXCOUNT K L L|ZREMRANGEBYLEX K L L
 ZRANGE K N N REV
 ZRANGEBYSCORE K B B WITHSCORES LIMIT N N
 ZREVRANGE K N N WITHSCORES
@@ -165,7 +165,6 @@ ZREVRANK K M
 ZREM K M M
 ZREMRANGEBYRANK K N N
 ZREMRANGEBYSCORE K B B
-ZREMRANGEBYLEX K L L
 ZPOPMIN K
 ZPOPMAX K N
 ZMPOP 2 K J MIN COUNT N
