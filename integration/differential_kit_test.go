@@ -150,14 +150,14 @@ func (c *tally) report(t *testing.T) {
 	for _, text := range c.shown {
 		t.Error(text)
 	}
-	if total := totalOf(c.diffs); total > len(c.shown) {
+	if total := sum(c.diffs); total > len(c.shown) {
 		t.Errorf("%d differences in all, by command: %v", total, c.diffs)
 	}
 	t.Logf("compared %d replies to requests of %d commands, and %d around them; %d had keys on several servers; tolerated differences: %v",
 		c.requests, len(c.commands), c.around, c.scattered, c.tolerated)
 }
 
-func totalOf(counts map[string]int) int {
+func sum(counts map[string]int) int {
 	total := 0
 	for _, n := range counts {
 		total += n
