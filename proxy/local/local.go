@@ -80,6 +80,7 @@ var functions = func() []function {
 		"client|getname":          clientGetName,
 		"client|setinfo":          clientSetInfo,
 		"client|help":             help,
+		"command|list":            commandList,
 		"command|getkeys":         commandGetKeys,
 		"command|getkeysandflags": commandGetKeys,
 		"command|help":            help,

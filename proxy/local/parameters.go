@@ -1,11 +1,10 @@
 package local
 
 import (
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 
+	"ringmain/command"
 	"ringmain/resp"
 )
 
@@ -30,14 +29,12 @@ func DefaultParameters() Parameters {
 	}
 }
 
-// configGet is CONFIG GET pattern [pattern …]. Patterns are Redis's, as far as
-// names have no slash.
+// configGet is CONFIG GET pattern [pattern …].
 func configGet(a *Answers, c *Call) {
 	var names []string
 	for name := range a.Parameters {
 		if slices.ContainsFunc(c.Args[2:], func(pattern []byte) bool {
-			matched, err := path.Match(strings.ToLower(string(pattern)), name)
-			return matched && err == nil
+			return command.MatchGlob(pattern, []byte(name), true)
 		}) {
 			names = append(names, name)
 		}

@@ -59,6 +59,16 @@ func commandDocs(_ *Answers, c *Call) {
 	}
 }
 
+// commandList is COMMAND LIST [FILTERBY …].
+func commandList(_ *Answers, c *Call) {
+	filter, ok := command.ParseFilter(c.Args[2:])
+	if !ok {
+		c.fail(resp.TextSyntax)
+		return
+	}
+	c.Out = command.AppendList(c.Out, filter)
+}
+
 // now is TIME: seconds and microseconds.
 func now(a *Answers, c *Call) {
 	t := a.Now()
