@@ -175,21 +175,6 @@ func (c *Command) Blocks(args [][]byte) bool {
 	return block
 }
 
-// NamesDatabase reports whether the request names a database of its own, which
-// the one that SELECT chose, and the proxy's choice among the server's, do not
-// count for: COPY … DB n.
-func (c *Command) NamesDatabase(args [][]byte) bool {
-	if c.Name != "copy" {
-		return false
-	}
-	for i := 3; i < len(args); i++ {
-		if isWord(args[i], "db") {
-			return true
-		}
-	}
-	return false
-}
-
 // Len is the number of rows, subcommands included.
 func Len() int { return len(table) }
 

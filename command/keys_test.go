@@ -184,17 +184,6 @@ func TestBlocksKnowsRequestsThatWait(t *testing.T) {
 	}
 }
 
-func TestCopyMayNameADatabase(t *testing.T) {
-	for line, want := range map[string]bool{
-		"copy a b": false, "copy a b DB 1": true, "copy a b replace db 0": true, "copy db db": false, "copy db db replace": false, "get db": false,
-	} {
-		args := request(strings.Fields(line)...)
-		if got := Lookup(args).NamesDatabase(args); got != want {
-			t.Errorf("%s: %v", line, got)
-		}
-	}
-}
-
 func TestKeysRepliesUseTheTypesOfTheProtocol(t *testing.T) {
 	args := request("SET", "k", "v", "GET")
 	for resp3, want := range map[bool]string{

@@ -1,0 +1,41 @@
+package command
+
+// Difference is one way in which replies through the proxy differ from those of
+// one Redis server.
+type Difference struct {
+	// Commands are the names of the commands concerned, as in the table.
+	Commands []string
+	// What is different, and Why: for people, in Markdown.
+	What, Why string
+}
+
+// Differences are all that is known, of commands that the proxy serves; what it
+// refuses says so itself. The documentation prints them, and the test that
+// compares replies with a real server accepts no others.
+var Differences = []Difference{
+	{[]string{"scan"}, "Cursors are other numbers, keys come server by server, and a page may be empty before the end",
+		"a cursor names its server; keys that a server holds but does not own are left out of its page"},
+	{[]string{"keys"}, "Keys come server by server; keys that a server does not own are left out", "Redis promises no order"},
+	{[]string{"randomkey"}, "May be nil, although there are keys, if the key that a server chose is not its own",
+		"a key that is not the server's own cannot be read through the proxy"},
+	{[]string{"dbsize"}, "Counts keys that servers hold but do not own, too", "the servers count, and do not know who owns what"},
+	{[]string{"flushall", "flushdb"}, "Not at one moment on all servers; where the pool's `database` is not 0, FLUSHALL empties that one only",
+		"there is no transaction over servers, and clients see one database"},
+	{[]string{"scan", "keys", "dbsize", "randomkey", "flushall", "flushdb", "info"},
+		"Over the servers of the pool that catches all keys which no route with a prefix does, or of the listener's pool", "other pools' keys have other owners"},
+	{[]string{"mset"}, "Over several servers, not all or nothing", "there is no transaction over servers"},
+	{[]string{"mget", "del", "unlink", "exists", "touch"}, "Over several servers, not at one moment", "each server executes its part by itself"},
+	{[]string{"sort", "sort_ro"}, "`BY` and `GET` are refused, in the words of a Redis Cluster, unless all keys which they may form are sure to live on the server of the list",
+		"a server would take the keys of others for missing"},
+	{[]string{"copy"}, "`DB` takes 0 only", "there is only one database"},
+	{[]string{"select"}, "Takes 0 only", "there is only one database"},
+	{[]string{"info"}, "The proxy's own sections, and sums over the servers", "it describes the proxy"},
+	{[]string{"client|id", "client|info", "client|list", "hello"}, "Numbers and descriptions are those of the proxy's clients", "servers never see them"},
+	{[]string{"client|no-evict", "client|no-touch"}, "Accepted, without an effect", "clients share the connections to the servers"},
+	{[]string{"client|setinfo", "client|no-touch"}, "Known, although Redis 7.0 does not have them", "clients send them when they connect"},
+	{[]string{"config|get"}, "A few parameters only", "the proxy's configuration is not that of Redis"},
+	{[]string{"command", "command|count", "command|info", "command|list", "command|docs", "command|getkeys", "command|getkeysandflags"},
+		"All commands of this page, whatever the servers have; `DOCS` has no complexity and no history, and sums commands up in other words",
+		"the proxy answers from its own table"},
+	{[]string{"time"}, "The proxy's time", "servers have a time each"},
+}
