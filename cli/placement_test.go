@@ -42,8 +42,8 @@ func TestTheConfigurationAndTheRouterAgreeOnWeights(t *testing.T) {
 			pool.Nodes = append(pool.Nodes, config.Node{Name: fmt.Sprint(i), Address: fmt.Sprintf("h%d:1", i), Weight: w})
 		}
 		cfg.Pools = map[string]*config.Pool{"main": pool}
-		pools, routes := app.Placement(cfg)
-		_, err := router.New(1, pools, routes)
+		pools, _ := app.Placement(cfg)
+		err := router.Check(pools[0])
 		if invalid := cfg.Validate(); (invalid == nil) != test.valid || (err == nil) != test.valid {
 			t.Errorf("%s, %d weights, %d and more: the configuration says %v, the router %v",
 				test.distribution, len(test.weights), test.weights[0], invalid, err)
