@@ -60,6 +60,7 @@ func (c *Core) removeSession(s *Session) {
 	moved.number = s.number
 	c.sessions[last] = nil
 	c.sessions = c.sessions[:last]
+	c.tellDrained()
 }
 
 // inventory gathers what the loops know of their clients, for CLIENT LIST. It is

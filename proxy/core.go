@@ -57,6 +57,9 @@ type Core struct {
 	sessions []*Session    // that are open
 	commands atomic.Uint64 // executed; written on the loop
 	closed   bool
+	// drained is called when the last client is gone, once it is set.
+	drained     func()
+	toldDrained bool
 
 	request resp.Request // of the session whose Data is under way
 	scratch []byte       // for what is composed and copied at once

@@ -60,6 +60,9 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 	s.since = s.core.loop.Now()
 	s.active = s.since
 	s.core.addSession(s)
+	if s.core.draining() {
+		s.end()
+	}
 }
 
 // Data implements ioloop.Handler.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,6 +33,8 @@ type Listener struct {
 	socket *socketFile // nil: TCP
 	done   chan struct{}
 	once   sync.Once
+	// stopping is set before the deadline that ends Serve.
+	stopping atomic.Bool
 }
 
 // Listen binds address: host:port, with the first address of a name, an IPv4 one
@@ -79,6 +82,39 @@ func listenTCP(address string) (*os.File, string, error) {
 // Addr is the address that is listened on, with the port the system chose.
 func (l *Listener) Addr() string { return l.address }
 
+// Stop ends Serve once it has taken the connections that the kernel has accepted so
+// far: closing would reset them. Close is still to be called. Any goroutine may
+// call Stop.
+func (l *Listener) Stop() error {
+	l.stopping.Store(true)
+	return l.file.SetReadDeadline(time.Unix(1, 0))
+}
+
+// takeRest takes what the kernel has accepted so far.
+func (l *Listener) takeRest(take func(*Accepted)) error {
+	for {
+		var fd int
+		err := l.raw.Control(func(listenFD uintptr) { fd = l.acceptNow(int(listenFD)) })
+		if err != nil || fd < 0 {
+			return err
+		}
+		take(&Accepted{fd: fd, tcp: l.socket == nil})
+	}
+}
+
+// acceptNow is a connection that waits to be accepted, -1 if there is none.
+func (l *Listener) acceptNow(listenFD int) int {
+	for {
+		fd, _, err := unix.Accept4(listenFD, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			return fd
+		case err != unix.EINTR && err != unix.ECONNABORTED && !transient(err):
+			return -1
+		}
+	}
+}
+
 // Close ends Serve, and removes a Unix socket's file if it is still this
 // listener's. It may be called from any goroutine, and again, which does nothing.
 func (l *Listener) Close() (err error) {
@@ -92,7 +128,8 @@ func (l *Listener) Close() (err error) {
 	return err
 }
 
-// Serve calls take for each new connection until Close, and returns nil then.
+// Serve calls take for each new connection until Stop or Close, and returns nil
+// then.
 // take owns the connection and must not block. pausing is called, with the
 // reason, each time accepting has to rest.
 func (l *Listener) Serve(take func(*Accepted), pausing func(error)) error {
@@ -104,6 +141,8 @@ func (l *Listener) Serve(take func(*Accepted), pausing func(error)) error {
 			return err != unix.EAGAIN
 		})
 		switch {
+		case readErr != nil && l.stopping.Load() && errors.Is(readErr, os.ErrDeadlineExceeded):
+			return l.takeRest(take)
 		case readErr != nil: // closed
 			select {
 			case <-l.done:

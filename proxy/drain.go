@@ -1,0 +1,24 @@
+package proxy
+
+// Drain ends every client as soon as it has its replies: what was executed is
+// answered whole, nothing more is executed, and the connection ends after that.
+// New clients are ended at once. done is called on the loop, once, when no client
+// is left; perhaps at once. Drain is called once, on the loop.
+func (c *Core) Drain(done func()) {
+	c.drained = done
+	for _, s := range c.sessions {
+		s.end()
+	}
+	c.tellDrained()
+}
+
+// draining reports whether Drain was called and clients are left, or still come.
+func (c *Core) draining() bool { return c.drained != nil }
+
+// tellDrained calls what Drain was given when the last client is gone.
+func (c *Core) tellDrained() {
+	if c.drained != nil && len(c.sessions) == 0 && !c.toldDrained {
+		c.toldDrained = true
+		c.drained()
+	}
+}
