@@ -167,7 +167,7 @@ func (c *Command) MayWrite() bool {
 func (c *Command) Blocks(args [][]byte) bool {
 	switch {
 	case c.Flags&Blocking == 0:
-		return c.Name == "wait" || c.Name == "waitaof"
+		return c.Name == "wait"
 	case c.Flags&MovableKeys == 0 || len(c.Keys) == 0 || c.Keys[0].Keyword != "STREAMS":
 		return true
 	}

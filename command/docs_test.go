@@ -76,7 +76,7 @@ func documentation(name string, doc node) string {
 }
 
 func TestDocsAreWhatARealServerSays(t *testing.T) {
-	server := startRealServer(t)
+	server := startRedis70(t)
 	for _, resp3 := range []bool{false, true} {
 		if resp3 {
 			server.do("HELLO", "3")

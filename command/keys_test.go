@@ -20,7 +20,7 @@ func keysOf(c *Command, args [][]byte) (keys []string, invalid bool) {
 }
 
 func TestKeysAreThoseARealServerFinds(t *testing.T) {
-	server := startRealServer(t)
+	server := startRedis70(t)
 	// Redis gives the destination of ZUNIONSTORE last.
 	sorted := func(keys []string) []string { return slices.Sorted(slices.Values(keys)) }
 	for _, line := range []string{
@@ -116,7 +116,7 @@ func takesValue(words []string) bool {
 }
 
 func TestKeysOfRandomRequestsAreThoseARealServerFinds(t *testing.T) {
-	server := startRealServer(t)
+	server := startRedis70(t)
 	each := 25
 	if os.Getenv("RINGMAIN_TORTURE") != "" {
 		each = 600
@@ -171,7 +171,7 @@ func TestTheValueOfAnOptionIsNoKeyword(t *testing.T) {
 
 func TestBlocksKnowsRequestsThatWait(t *testing.T) {
 	for line, want := range map[string]bool{
-		"blpop k 0": true, "bzmpop 0 1 k MIN": true, "wait 1 0": true, "brpoplpush a b 0": true,
+		"blpop k 0": true, "bzmpop 0 1 k MIN": true, "wait 1 0": true, "waitaof 1 0 0": true, "brpoplpush a b 0": true,
 		"xread streams k 0": false, "xread BLOCK 0 streams k 0": true, "xread count 1 block 5 streams k $": true,
 		"xread count block streams k 0": false, "xread streams block 0": false, "xread streams k block": false,
 		"xreadgroup group block block streams k >": false, "XREADGROUP group g c Block 1 streams k >": true,

@@ -31,6 +31,17 @@ func startRealServer(t *testing.T) *realServer {
 	return &realServer{t, conn, bufio.NewReader(conn)}
 }
 
+// startRedis70 is startRealServer for tests of the table, which is that of Redis
+// 7.0: other versions describe their commands otherwise.
+func startRedis70(t *testing.T) *realServer {
+	t.Helper()
+	s := startRealServer(t)
+	if v := s.version(); v/1000 != 7000 {
+		t.Fatalf("redis-server is version %d, the table is compared with 7.0 only", v)
+	}
+	return s
+}
+
 // do sends a request and gives back the reply, byte for byte.
 func (s *realServer) do(args ...string) string {
 	s.t.Helper()

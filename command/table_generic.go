@@ -106,7 +106,7 @@ var genericRows = []Command{
 	{Name: "wait", Arity: 3, Flags: NoScript, Categories: CatConnection, Access: AccessRead, Policy: Refused, Reason: NoBlocking,
 		Tips: []string{"request_policy:all_shards", "response_policy:agg_min"}, Since: "3.0.0",
 		Summary: "Waits until replicas have the connection's earlier writes", Args: `numreplicas:int timeout:int`},
-	{Name: "waitaof", Arity: 4, Flags: NoScript, Categories: CatConnection, Access: AccessRead, Policy: Refused, Reason: NoBlocking,
+	{Name: "waitaof", Arity: 4, Flags: Blocking, Categories: CatConnection, Access: AccessRead, Policy: Refused, Reason: NoBlocking,
 		Since: "7.2.0", Untested: true,
 		Summary: "Waits until earlier writes are on disk, here and on replicas", Args: `numlocal:int numreplicas:int timeout:int`},
 }
