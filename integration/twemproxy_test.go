@@ -20,9 +20,9 @@ const (
 // placer compares one case after the other.
 type placer struct {
 	t        *testing.T
-	keys     [][]byte
-	gets     []byte
-	compared int
+	keys     int
+	batches  []keyBatch
+	compared int // cases
 }
 
 func newPlacer(t *testing.T) *placer {
@@ -30,19 +30,18 @@ func newPlacer(t *testing.T) *placer {
 	if torture() {
 		n = placementKeysInTorture
 	}
-	keys := placementKeys(n)
-	return &placer{t: t, keys: keys, gets: getsOf(keys)}
+	return &placer{t: t, keys: n, batches: batchesOf(placementKeys(n))}
 }
 
 // compare runs one twemproxy for all cases.
 func (p *placer) compare(cases ...placementCase) {
 	p.t.Helper()
-	comparePlacement(p.t, cases, p.keys, p.gets)
+	comparePlacement(p.t, cases, p.batches)
 	p.compared += len(cases)
 }
 
 func (p *placer) report() {
-	p.t.Logf("%d cases of %d keys compared", p.compared, len(p.keys))
+	p.t.Logf("%d cases of %d keys compared", p.compared, p.keys)
 }
 
 // aliased are servers at the first n of addresses, at most 101, with aliases that
@@ -159,7 +158,6 @@ func TestHashTagsPlaceKeysAsTwemproxyDoes(t *testing.T) {
 
 func TestTheEmptyKeyIsPlacedAsTwemproxyDoes(t *testing.T) {
 	addresses := tellingServers(t, 7)
-	keys := [][]byte{{}, []byte("{}"), {}}
 	var cases []placementCase
 	for _, hash := range twemproxyHashes() {
 		for _, n := range []int{1, 7} {
@@ -167,7 +165,7 @@ func TestTheEmptyKeyIsPlacedAsTwemproxyDoes(t *testing.T) {
 				placementCase{"modula", hash, "", aliased(addresses, n)})
 		}
 	}
-	comparePlacement(t, cases, keys, getsOf(keys))
+	comparePlacement(t, cases, batchesOf([][]byte{{}, []byte("{}"), {}}))
 }
 
 // Each two of these servers have a point in common: one of them, in whatever order

@@ -66,6 +66,26 @@ func TestAServerThatIsDownLosesItsKeysToAllOthers(t *testing.T) {
 	}
 }
 
+func TestTheLastServersUpShareAllKeys(t *testing.T) {
+	rng := rand.New(rand.NewPCG(23, 23))
+	const n, one, other = 1000, 100, 600
+	down := NewServerSet(n)
+	for i := range n {
+		if i != one && i != other {
+			down[i/64] |= 1 << (i % 64)
+		}
+	}
+	for _, name := range []string{"modula", "jump", "maglev"} {
+		d, counts := build(t, name, manyServers(n)), map[int]int{}
+		for range 2000 {
+			counts[d.owner(rng.Uint64(), down)]++
+		}
+		if counts[one] < 600 || counts[other] < 600 || counts[one]+counts[other] != 2000 {
+			t.Errorf("%s: %v", name, counts)
+		}
+	}
+}
+
 func TestChoicesHaveEveryServerOnceWhateverIsDown(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 21))
 	for _, name := range Distributions() {
@@ -155,7 +175,11 @@ func TestPlacementNeverChanges(t *testing.T) {
 			}
 			var all []byte
 			for _, key := range keys {
-				for _, choice := range s.Explain(ByRoutes, key).Choices {
+				choices := s.Explain(ByRoutes, key).Choices
+				if owner := s.Pick(ByRoutes, key).Server; owner != choices[0] {
+					t.Fatalf("%s: %q is on %d, explained as on %d", name, key, owner, choices[0])
+				}
+				for _, choice := range choices {
 					all = append(all, byte(choice))
 				}
 			}
