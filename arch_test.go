@@ -25,12 +25,12 @@ const (
 var mayImport = map[string][]string{
 	"main": {"app", "cli", "config"},
 	"app": {"admin", "backend", "command", "config", "counter", "embedded", "health", "ioloop", "lock",
-		"proxy", "quorum", "resp", "router", "topology"},
-	"cli": {"app", "admin", "command", "config", "health", "quorum", "resp", "router", "topology"},
+		"metric", "proxy", "quorum", "resp", "router", "topology"},
+	"cli": {"app", "command", "config", "health", "quorum", "resp", "router", "topology"},
 
-	"proxy":    {"backend", "command", "ioloop", "resp", "router"},
-	"backend":  {"ioloop", "resp"},
-	"admin":    {"health", "quorum", "router", "topology"},
+	"proxy":    {"backend", "command", "ioloop", "metric", "resp", "router"},
+	"backend":  {"ioloop", "metric", "resp"},
+	"admin":    {"health", "metric", "quorum", "router", "topology"},
 	"lock":     {"quorum"},
 	"counter":  {"quorum"},
 	"topology": {"health", "router"},
@@ -39,7 +39,8 @@ var mayImport = map[string][]string{
 	"config":   nil,
 	"embedded": nil,
 	"health":   nil,
-	"ioloop":   nil,
+	"ioloop":   {"metric"},
+	"metric":   nil,
 	"quorum":   nil,
 	"resp":     nil,
 	"router":   nil,
@@ -48,12 +49,12 @@ var mayImport = map[string][]string{
 	"bench":       {"app", "cli", "config", "internal"},
 	"integration": {"app", "cli", "config", "internal"},
 	"internal": {"app", "backend", "command", "config", "counter", "embedded", "health", "ioloop", "lock",
-		"proxy", "quorum", "resp", "router", "topology"},
+		"metric", "proxy", "quorum", "resp", "router", "topology"},
 }
 
 // dataPlane are the folders that do no I/O of their own, and so need neither a
 // client of Redis nor the net package's connections.
-var dataPlane = []string{"backend", "command", "proxy", "resp", "router"}
+var dataPlane = []string{"backend", "command", "metric", "proxy", "resp", "router"}
 
 // notInDataPlane are imports that would give them I/O, or bring in request
 // parsers that must not see bytes from the network.
