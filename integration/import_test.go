@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"ringmain/app"
 	"ringmain/config"
@@ -212,7 +211,7 @@ func nutcrackerOf(t *testing.T, text string, replace []string) string {
 
 func TestAnImportedConfigurationPlacesKeysAsTheRunningTwemproxyDoes(t *testing.T) {
 	keys := placementKeys(1000)
-	gets := getsOf(keys)
+	batches := batchesOf(keys)
 	replace, numbers := placeholders(t)
 	listeners := 0
 	for name, text := range importedFiles {
@@ -226,7 +225,7 @@ func TestAnImportedConfigurationPlacesKeysAsTheRunningTwemproxyDoes(t *testing.T
 			t.Fatalf("%s: %v", name, err)
 		}
 		for _, l := range imported.Config.Listeners {
-			if err := compareImported(l, snapshot, numbers, keys, gets); err != nil {
+			if err := compareImported(l, snapshot, numbers, batches); err != nil {
 				t.Errorf("%s, pool %s: %v", name, l.Pool, err)
 			}
 			listeners++
@@ -237,38 +236,12 @@ func TestAnImportedConfigurationPlacesKeysAsTheRunningTwemproxyDoes(t *testing.T
 
 // compareImported asks the twemproxy that has the listener's address where the
 // keys are.
-func compareImported(l config.Listener, snapshot *router.Snapshot, numbers map[string]int, keys [][]byte, gets []byte) error {
+func compareImported(l config.Listener, snapshot *router.Snapshot, numbers map[string]int, batches []keyBatch) error {
 	scope, ok := snapshot.ScopeOf(l.Pool)
 	if !ok {
 		return errors.New("there is no such pool")
 	}
-	conn, err := redistest.Dial(l.Address, time.Minute)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	sent := make(chan error, 1)
-	go func() {
-		_, err := conn.Write(gets)
-		sent <- err
-	}()
-	var want []byte
-	differ, example := 0, ""
-	for _, key := range keys {
-		got, err := conn.Receive()
-		if err != nil {
-			return fmt.Errorf("%.40q: %w", key, err)
-		}
-		ours := snapshot.Servers[snapshot.Pick(scope, key).Server]
-		want = appendTold(want[:0], numbers[ours.Address], key)
-		if got != string(want) {
-			if differ++; differ == 1 {
-				example = fmt.Sprintf("%.40q is on %v, we say %s", key, got, want)
-			}
-		}
-	}
-	if differ > 0 {
-		return fmt.Errorf("%d of %d keys differ: %s", differ, len(keys), example)
-	}
-	return <-sent
+	return comparePlaces(l.Address, batches, func(key []byte) int {
+		return numbers[snapshot.Servers[snapshot.Pick(scope, key).Server].Address]
+	})
 }
