@@ -44,6 +44,22 @@ func (a address) local() bool {
 	return a.path != "" || a.host == "localhost" || a.ip.IsValid() && a.ip.IsLoopback()
 }
 
+// collides reports whether a and b take one port.
+func (a address) collides(b address) bool {
+	return a.path == "" && b.path == "" && a.port == b.port && a.port != 0 && (a.covers(b) || b.covers(a))
+}
+
+// covers reports whether b's host is a's, or one of those that a's stands for.
+func (a address) covers(b address) bool {
+	switch a.host {
+	case "", "::": // both versions of IP
+		return true
+	case "0.0.0.0":
+		return b.ip.Is4() || b.host == "localhost"
+	}
+	return a.String() == b.String()
+}
+
 // splitAddress takes host:port or unix:/path apart. The host may be empty, the
 // port 0.
 func splitAddress(s string) (address, error) {

@@ -13,6 +13,7 @@ package config
 type Config struct {
 	// Listeners are the addresses that clients connect to: 1 to 64.
 	Listeners []Listener `yaml:"listeners"`
+	Admin     Admin      `yaml:"admin"`
 	// Loops is how many event loops serve the clients, each with its own
 	// connection to every server: 0 to 64. Zero in the file means one for each
 	// CPU that the process may use (GOMAXPROCS, which follows the cgroup's CPU
@@ -20,6 +21,7 @@ type Config struct {
 	Loops    int      `yaml:"loops"`
 	Limits   Limits   `yaml:"limits"`
 	Timeouts Timeouts `yaml:"timeouts"`
+	Drain    Drain    `yaml:"drain"`
 	Log      Log      `yaml:"log"`
 	// Pools are the sets of servers by name: 1 to 64, with at most 1,000
 	// servers together.
@@ -49,6 +51,29 @@ type Listener struct {
 	// asks clients who they are. Without it only loopback addresses and Unix
 	// sockets are valid.
 	AllowOpen bool `yaml:"allow_open"`
+}
+
+// Admin is where the program tells of itself over HTTP. Neither address takes
+// the port of the other or of a listener.
+type Admin struct {
+	// Address serves /livez, /readyz, /metrics and /version: host:port, where the
+	// host is a loopback IP address or localhost, because nothing asks who is
+	// there. Port 0 takes a free port. Empty: none.
+	Address string `yaml:"address"`
+	// ProbeAddress serves /livez, /readyz and /metrics alone, to other machines
+	// too: host:port, where the host is an IP address or localhost; an empty one
+	// means all interfaces. Port 0 takes a free port. Empty: none.
+	ProbeAddress string `yaml:"probe_address"`
+}
+
+// Drain is how the program ends once it was told to.
+type Drain struct {
+	// Delay is how long clients are still accepted although /readyz fails, so
+	// that whoever sends them learns of it: 0s to 10m.
+	Delay Duration `yaml:"delay"`
+	// Timeout is how long commands in flight may take after that, before their
+	// clients are cut off: 100ms to 24h.
+	Timeout Duration `yaml:"timeout"`
 }
 
 // Log is how the program reports, on its standard error output.
@@ -182,6 +207,7 @@ type Auth struct {
 func Default() *Config {
 	return &Config{
 		Listeners: []Listener{{Address: "127.0.0.1:6380"}},
+		Admin:     Admin{Address: "127.0.0.1:9380"},
 		Limits: Limits{
 			Clients:      10_000,
 			Request:      64 * MiB,
@@ -190,6 +216,7 @@ func Default() *Config {
 			NodeQueue:    128 * MiB,
 		},
 		Timeouts: Timeouts{ClientStall: 30 * Second},
+		Drain:    Drain{Timeout: 30 * Second},
 		Log:      Log{Level: "info", Format: "text"},
 	}
 }

@@ -49,12 +49,15 @@ func (v *validator) oneOf(path, value string, allowed ...string) {
 func (c *Config) check() Faults {
 	v := &validator{}
 	v.listeners(c)
+	v.admin(c)
 	inRange(v, "loops", c.Loops, 0, 64)
 	v.limits(c.Limits)
 	if idle := c.Timeouts.ClientIdle; idle != 0 && (idle < Second || idle > 8760*Hour) {
 		v.fault("timeouts.client_idle", "must be 0s, or %v to %v, is %v", Second, 8760*Hour, idle)
 	}
 	inRange(v, "timeouts.client_stall", c.Timeouts.ClientStall, 100*Millisecond, 24*Hour)
+	inRange(v, "drain.delay", c.Drain.Delay, 0, 10*Minute)
+	inRange(v, "drain.timeout", c.Drain.Timeout, 100*Millisecond, 24*Hour)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.pools(c.Pools)
