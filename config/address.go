@@ -36,17 +36,18 @@ func (a address) String() string {
 	return a.host + " " + strconv.Itoa(a.port)
 }
 
-// anyPort reports whether the system is to choose the port.
-func (a address) anyPort() bool { return a.path == "" && a.port == 0 }
-
 // local reports whether only this machine can connect.
 func (a address) local() bool {
 	return a.path != "" || a.host == "localhost" || a.ip.IsValid() && a.ip.IsLoopback()
 }
 
-// collides reports whether a and b take one port.
+// collides reports whether only one of a and b can be listened on. Port 0 is a
+// free one each time.
 func (a address) collides(b address) bool {
-	return a.path == "" && b.path == "" && a.port == b.port && a.port != 0 && (a.covers(b) || b.covers(a))
+	if a.path != "" || b.path != "" {
+		return a.path == b.path
+	}
+	return a.port == b.port && a.port != 0 && (a.covers(b) || b.covers(a))
 }
 
 // covers reports whether b's host is a's, or one of those that a's stands for.

@@ -139,6 +139,9 @@ func (i *nutcrackerImport) inTheirWords(message string) string {
 	for theirs, ours := range i.ours {
 		message = strings.ReplaceAll(message, "pools."+ours+".nodes[", join("", theirs)+".servers[")
 	}
+	for n, theirs := range i.names {
+		message = strings.ReplaceAll(message, fmt.Sprintf("listeners[%d]", n), join("", theirs)+".listen")
+	}
 	return message
 }
 

@@ -69,7 +69,13 @@ func (i *nutcrackerImport) pool(path string, from *nutcrackerPool) *Pool {
 		p.Nodes = append(p.Nodes, node)
 	}
 	if from.RedisAuth.Reveal() != "" {
-		i.note(path+".redis_auth", "is what Ringmain sends to the servers; its own clients need no password now")
+		if p.Database > 0 {
+			p.Database = 0
+			i.note(path+".redis_db", "is left out: with redis_auth, twemproxy 0.5.0 asks for the database before it gives the password, "+
+				"which servers refuse, and so the keys are in database 0")
+		}
+		i.note(path+".redis_auth", "is what Ringmain sends to the servers. Its own clients need no password now, "+
+			"and AUTH gets them an error, as from a Redis without one: take the password out of their settings")
 		if !utf8.ValidString(from.RedisAuth.Reveal()) {
 			i.wrong(path+".redis_auth", "is not UTF-8 and cannot stand in a configuration: take it out, and write it to a file for password_file")
 		}

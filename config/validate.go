@@ -82,22 +82,21 @@ func (v *validator) listeners(c *Config) {
 		v.fault("listeners", "must be 1 to %d addresses, are %d", maxListeners, len(c.Listeners))
 		return
 	}
-	seen := map[string]int{}
+	var before []address
 	for i, l := range c.Listeners {
 		path := fmt.Sprintf("listeners[%d]", i)
 		if l.Pool != "" {
 			v.poolName(path+".pool", l.Pool, c.Pools)
 		}
 		a, err := splitAddress(l.Address)
+		before = append(before, a)
 		if err != nil {
 			v.fault(path+".address", "%v", err)
 			continue
 		}
 		v.listener(path+".address", l, a)
-		if first, twice := seen[a.String()]; twice && !a.anyPort() {
-			v.fault(path+".address", "is that of listeners[%d] too", first)
-		} else {
-			seen[a.String()] = i
+		if first := slices.IndexFunc(before[:i], a.collides); first >= 0 {
+			v.fault(path+".address", "is taken by listeners[%d], %q", first, clip(c.Listeners[first].Address))
 		}
 	}
 }

@@ -245,3 +245,77 @@ func compareImported(l config.Listener, snapshot *router.Snapshot, numbers map[s
 		return numbers[snapshot.Servers[snapshot.Pick(scope, key).Server].Address]
 	})
 }
+
+func TestACacheIsFoundWhereTwemproxyLeftIt(t *testing.T) {
+	const password = `p: "${HOME}" #\`
+	for name, test := range map[string]struct {
+		password, settings string
+		database           int
+	}{
+		"a database": {"", "redis_db: 5", 5},
+		// twemproxy selects the database before it has authenticated, which fails.
+		"a database and a password": {password, "redis_db: 5\n  redis_auth: '" + password + "'", 0},
+		"a password and a tag":      {password, "hash_tag: \"{}\"\n  redis_auth: '" + password + "'", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var options []string
+			if test.password != "" {
+				options = []string{"requirepass", test.password}
+			}
+			text := "cache:\n  listen: 127.0.0.1:$PORT\n  redis: true\n  " + test.settings + "\n  servers:\n"
+			for i, s := range startRedis(t, 3, options...) {
+				text += fmt.Sprintf("    - %s:%d\n", s.Addr(), i+1)
+			}
+			imported, err := config.LoadNutcracker(nutcrackerOf(t, text, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := imported.Config.Pools["cache"].Database; got != test.database {
+				t.Errorf("database %d, want %d", got, test.database)
+			}
+			moveCache(t, imported.Config, test.password)
+		})
+	}
+}
+
+// moveCache writes through the running twemproxy and reads through Ringmain.
+func moveCache(t *testing.T, cfg *config.Config, password string) {
+	t.Helper()
+	old, err := redistest.Dial(cfg.Listeners[0].Address, gross)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if password != "" {
+		ask(t, old, "OK", "AUTH", password)
+	}
+	values := map[string]string{} // a key may be drawn twice
+	for i, key := range placementKeys(300) {
+		values[string(key)] = strconv.Itoa(i)
+		ask(t, old, "OK", "SET", string(key), strconv.Itoa(i))
+	}
+	cfg.Listeners[0].Address = "127.0.0.1:0" // twemproxy still has the other one
+	moved, err := redistest.Dial(serve(t, cfg).addr, gross)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer moved.Close()
+	for key, value := range values {
+		ask(t, moved, value, "GET", key)
+	}
+}
+
+// ask sends one command and wants one reply.
+func ask(t *testing.T, c *redistest.Conn, want string, args ...string) {
+	t.Helper()
+	b := fmt.Appendf(nil, "*%d\r\n", len(args))
+	for _, a := range args {
+		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(a), a)
+	}
+	if _, err := c.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Receive(); err != nil || got != want {
+		t.Fatalf("%.60q: got %v, %v, want %s", args, got, err, want)
+	}
+}
