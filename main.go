@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 
 	"ringmain/app"
@@ -18,9 +19,33 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	ctx, atOnce, stop := interrupts()
+	code := run(ctx, atOnce, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// interrupts ends ctx with the first SIGTERM or Ctrl-C, and atOnce with the second.
+func interrupts() (ctx, atOnce context.Context, stop func()) {
+	ctx, first := context.WithCancel(context.Background())
+	atOnce, second := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for _, cancel := range []context.CancelFunc{first, second} {
+			if _, ok := <-signals; ok {
+				cancel()
+			}
+		}
+	})
+	return ctx, atOnce, func() {
+		signal.Stop(signals)
+		close(signals)
+		watch.Wait()
+		first()
+		second()
+	}
 }
 
 var (
@@ -28,27 +53,28 @@ var (
 	versionCommand = cli.Command{Name: "version", Summary: "Print the version"}
 )
 
-// commands are all there are, in the order of the usage text.
-func commands() []cli.Command {
+// commands are all there are, in the order of the usage text. serve does not wait
+// for clients once atOnce has ended.
+func commands(atOnce context.Context) []cli.Command {
 	first, last := serveCommand, versionCommand
-	first.Run, last.Run = serve, version
+	first.Run, last.Run = server(atOnce), version
 	return slices.Concat([]cli.Command{first}, cli.Commands(), []cli.Command{last})
 }
 
 // run is the whole program: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx, atOnce context.Context, args []string, stdout, stderr io.Writer) int {
 	name := "serve"
 	if len(args) > 0 {
 		switch first := args[0]; {
 		case slices.Contains([]string{"help", "-h", "-help", "--help"}, first):
-			return help(ctx, args[1:], stdout, stderr)
+			return help(ctx, atOnce, args[1:], stdout, stderr)
 		case first == "-version" || first == "--version":
 			name, args = "version", args[1:]
 		case first == "" || first[0] != '-':
 			name, args = first, args[1:]
 		}
 	}
-	for _, c := range commands() {
+	for _, c := range commands(atOnce) {
 		if c.Name == name {
 			return c.Run(ctx, args, stdout, stderr)
 		}
@@ -59,9 +85,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // help is that of the program, or of the command that args name.
-func help(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func help(ctx, atOnce context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] != "help" && args[0] != "" && args[0][0] != '-' {
-		return run(ctx, []string{args[0], "--help"}, stdout, stderr)
+		return run(ctx, atOnce, []string{args[0], "--help"}, stdout, stderr)
 	}
 	printUsage(stdout)
 	return cli.ExitOK
@@ -69,7 +95,7 @@ func help(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func printUsage(w io.Writer) {
 	fmt.Fprint(w, "usage: ringmain [COMMAND] [ARGUMENTS]\n\nCommands:\n")
-	for _, c := range commands() {
+	for _, c := range commands(context.Background()) {
 		fmt.Fprintf(w, "  %s\n      %s\n", c.Usage(), c.Summary)
 	}
 	fmt.Fprint(w, "\n`ringmain COMMAND --help` tells more about one.\n")
@@ -88,29 +114,32 @@ func version(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.ExitOK
 }
 
-// serve runs the proxy until ctx ends.
-func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	flags := cli.NewFlags(serveCommand, stdout, stderr)
-	file := flags.Config()
-	rest, code, done := flags.Parse(args)
-	if done {
-		return code
+// server is the command serve: it runs the proxy until its context ends, and waits
+// for clients then unless atOnce ends, too.
+func server(atOnce context.Context) func(context.Context, []string, io.Writer, io.Writer) int {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+		flags := cli.NewFlags(serveCommand, stdout, stderr)
+		file := flags.Config()
+		rest, code, done := flags.Parse(args)
+		if done {
+			return code
+		}
+		if len(rest) > 0 {
+			return flags.Wrong("unexpected argument %q", rest[0])
+		}
+		cfg, err := config.Load(*file)
+		if err != nil {
+			return flags.Failed(err)
+		}
+		log, err := newLog(cfg.Log, stderr)
+		if err != nil {
+			return flags.Failed(err)
+		}
+		if err := app.New(cfg, log).Run(ctx, atOnce); err != nil {
+			return flags.Failed(err)
+		}
+		return cli.ExitOK
 	}
-	if len(rest) > 0 {
-		return flags.Wrong("unexpected argument %q", rest[0])
-	}
-	cfg, err := config.Load(*file)
-	if err != nil {
-		return flags.Failed(err)
-	}
-	log, err := newLog(cfg.Log, stderr)
-	if err != nil {
-		return flags.Failed(err)
-	}
-	if err := app.New(cfg, log).Run(ctx); err != nil {
-		return flags.Failed(err)
-	}
-	return cli.ExitOK
 }
 
 // newLog makes the log that the configuration asks for.

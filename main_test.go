@@ -52,7 +52,7 @@ func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), c.args, &stdout, &stderr); code != c.code {
+			if code := run(t.Context(), t.Context(), c.args, &stdout, &stderr); code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
 			if !strings.Contains(stderr.String(), c.want) {
@@ -77,7 +77,7 @@ func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
 		"explain --config config.yaml key": "key ",
 	} {
 		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), strings.Fields(line), &stdout, &stderr)
+		code := run(t.Context(), t.Context(), strings.Fields(line), &stdout, &stderr)
 		if code != cli.ExitOK || !strings.HasPrefix(stdout.String(), want) || stderr.Len() > 0 {
 			t.Errorf("%s: exit code %d, output %q, errors %q", line, code, stdout.String(), stderr.String())
 		}
@@ -86,7 +86,7 @@ func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
 
 func TestTheUsageTextListsEveryCommand(t *testing.T) {
 	var stdout bytes.Buffer
-	run(t.Context(), []string{"help"}, &stdout, &stdout)
+	run(t.Context(), t.Context(), []string{"help"}, &stdout, &stdout)
 	for _, name := range []string{"serve", "check", "explain", "import nutcracker FILE", "version"} {
 		if !strings.Contains(stdout.String(), "\n  ringmain "+name) {
 			t.Errorf("%s is not in\n%s", name, stdout.String())
@@ -151,7 +151,7 @@ func TestItServesUntilItIsAskedToStopAndEndsWithoutAnError(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := &log{}
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve", "--config", file}, &stdout, stderr) }()
+	go func() { ended <- run(ctx, context.Background(), []string{"serve", "--config", file}, &stdout, stderr) }()
 	conn, err := net.Dial("tcp", addressIn(t, stderr, ended))
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ type App struct {
 
 	loops     []*worker
 	listeners []*epoll.Listener
+	accepting []<-chan struct{} // by listener: closed when it accepts no more
 	teardown  []func() error // in the order of building, run in reverse
 	ready     chan struct{}
 	work      sync.WaitGroup
@@ -68,17 +69,18 @@ func (a *App) Addresses() []string {
 	return out
 }
 
-// Run serves until ctx ends, and returns once everything it started has ended.
-// It is called once. The error is why it could not start or go on, or what went
-// wrong while stopping.
-func (a *App) Run(ctx context.Context) error {
+// Run serves until ctx ends, then lets the clients have what they are owed, unless
+// atOnce ends too, and returns once everything it started has ended. It is called
+// once. The error is why it could not start or go on, or what went wrong while
+// stopping.
+func (a *App) Run(ctx, atOnce context.Context) error {
 	a.started = time.Now()
 	err := a.start()
 	if err == nil {
 		close(a.ready)
 		select {
 		case <-ctx.Done():
-			a.log.Info("stopping")
+			a.drain(atOnce)
 		case err = <-a.failed:
 		}
 	}

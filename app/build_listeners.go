@@ -38,7 +38,10 @@ func (a *App) serveListeners(s *servers) {
 			panic("no keys for listener " + l.Addr())
 		}
 		take := func(c *epoll.Accepted) { admit.take(c, scope) }
+		ended := make(chan struct{})
+		a.accepting = append(a.accepting, ended)
 		a.work.Go(func() {
+			defer close(ended)
 			if err := l.Serve(take, admit.pausing); err != nil {
 				a.fail(err)
 			}

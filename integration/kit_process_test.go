@@ -73,7 +73,7 @@ func startProcessOn(t testing.TB, socket string) *redistest.Server {
 		Name: "ringmain", Path: path,
 		Args: func(port int, dir string) ([]string, error) {
 			file := filepath.Join(dir, "config.yaml")
-			text := fmt.Sprintf("listeners: [{address: 'unix:%s'}, {address: '127.0.0.1:%d'}]\npools: {main: {embedded: 1}}", socket, port)
+			text := fmt.Sprintf("listeners: [{address: 'unix:%s'}, {address: '127.0.0.1:%d'}]\nadmin: {address: ''}\npools: {main: {embedded: 1}}", socket, port)
 			return []string{"--config", file}, os.WriteFile(file, []byte(text), 0o600)
 		},
 		Ready: answersPing,
@@ -94,7 +94,7 @@ func answersPing(_ context.Context, addr string) error {
 // yamlOf writes what options may have altered.
 func yamlOf(c *config.Config) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "listeners: [{address: '%s'}]\nloops: %d\n", c.Listeners[0].Address, c.Loops)
+	fmt.Fprintf(&b, "listeners: [{address: '%s'}]\nadmin: {address: '%s'}\nloops: %d\n", c.Listeners[0].Address, c.Admin.Address, c.Loops)
 	l := c.Limits
 	fmt.Fprintf(&b, "limits: {clients: %d, request: %v, arguments: %d, client_output: %v, node_queue: %v, memory: %v}\n",
 		l.Clients, l.Request, l.Arguments, l.ClientOutput, l.NodeQueue, l.Memory)

@@ -57,7 +57,7 @@ type addresser interface{ Addr() string }
 func configuration(t testing.TB, servers []addresser, options ...option) *config.Config {
 	t.Helper()
 	var text strings.Builder
-	text.WriteString("listeners: [{address: '127.0.0.1:0'}]\nloops: 1\npools:\n  main:\n")
+	text.WriteString("listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nloops: 1\npools:\n  main:\n")
 	if len(servers) == 0 {
 		text.WriteString("    embedded: 3\n")
 	} else {
@@ -117,6 +117,9 @@ func start(t testing.TB, servers []addresser, options ...option) *ringmain {
 // startFrom is start for the text of a configuration file.
 func startFrom(t testing.TB, text string) *ringmain {
 	t.Helper()
+	if !strings.Contains(text, "admin:") { // several run on one machine
+		text += "\nadmin: {address: ''}\n"
+	}
 	cfg, err := config.Parse("test", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +133,7 @@ func serve(t testing.TB, cfg *config.Config) *ringmain {
 	a := app.New(cfg, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	go func() { ended <- a.Run(ctx, context.Background()) }()
 	select {
 	case <-a.Ready():
 	case err := <-ended:

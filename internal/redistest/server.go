@@ -200,8 +200,12 @@ func (s *Server) Stop() error { return s.signal(syscall.SIGSTOP) }
 // Cont lets a stopped program go on.
 func (s *Server) Cont() error { return s.signal(syscall.SIGCONT) }
 
+// Signal asks the program to end (SIGTERM), and does not wait for it.
+func (s *Server) Signal() error { return s.signal(syscall.SIGTERM) }
+
 // Terminate asks the program to end (SIGTERM) and waits for it; it is killed
-// if it does not within the given time, which is an error.
+// if it does not within the given time, which is an error, as is an exit code other
+// than 0.
 func (s *Server) Terminate(within time.Duration) error {
 	p := s.running()
 	if p == nil {
@@ -213,6 +217,9 @@ func (s *Server) Terminate(within time.Duration) error {
 	}
 	select {
 	case <-p.done:
+		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+			return fmt.Errorf("%s ended with code %d", s.program.Name, code)
+		}
 		return nil
 	case <-time.After(within):
 		return fmt.Errorf("%s did not end within %v of SIGTERM", s.program.Name, within)

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// drain lets the clients have what they are owed: for drain.delay nothing changes
+// but readiness, so that whoever balances load can turn away; then no more clients
+// are taken, and each ends as soon as it has its replies. It returns when all are
+// gone, at the latest after drain.timeout or when atOnce ends.
+func (a *App) drain(atOnce context.Context) {
+	a.log.Info("stopping", "clients", a.clients(), "delay", a.cfg.Drain.Delay, "timeout", a.cfg.Drain.Timeout)
+	begin := time.Now()
+	wait(atOnce, time.Duration(a.cfg.Drain.Delay), nil)
+	a.stopListening()
+	gone := make(chan struct{})
+	a.drainLoops(gone)
+	if !wait(atOnce, time.Duration(a.cfg.Drain.Timeout), gone) {
+		a.log.Warn("some clients are closed before they have their replies", "clients", a.clients(), "after", time.Since(begin))
+		return
+	}
+	a.log.Info("all clients are gone", "after", time.Since(begin))
+}
+
+// wait returns when done is closed, reporting true; after d or when ctx ends,
+// false.
+func wait(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// stopListening has the loops take the clients that the system has accepted, and
+// no others.
+func (a *App) stopListening() {
+	for i, l := range a.listeners {
+		if err := l.Stop(); err != nil {
+			a.log.Warn("clients that are just connecting may be reset", "address", l.Addr(), "cause", err)
+			continue
+		}
+		<-a.accepting[i]
+	}
+	for _, l := range a.listeners {
+		if err := l.Close(); err != nil {
+			a.log.Warn("closing a listener", "address", l.Addr(), "cause", err)
+		}
+	}
+}
+
+// drainLoops ends the loops' clients, and closes gone when none is left.
+func (a *App) drainLoops(gone chan struct{}) {
+	var left sync.WaitGroup
+	for _, w := range a.loops {
+		left.Add(1)
+		if !w.loop.Post(func() { w.core.Drain(left.Done) }) {
+			left.Done() // the loop has ended
+		}
+	}
+	a.work.Go(func() {
+		left.Wait()
+		close(gone)
+	})
+}
