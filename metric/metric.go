@@ -37,9 +37,7 @@ func (h *Histogram) Observe(d time.Duration) {
 
 // Add counts what o has counted.
 func (h *Histogram) Add(o *Histogram) {
-	for i, n := range o.Buckets {
-		h.Buckets[i] += n
-	}
+	addEach(h.Buckets[:], o.Buckets[:])
 	h.Sum += o.Sum
 }
 

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -64,5 +65,55 @@ func BenchmarkObserve(b *testing.B) {
 	var h Histogram
 	for i := range b.N {
 		h.Observe(time.Duration(i))
+	}
+}
+
+func TestEveryKindHasANameOfItsOwn(t *testing.T) {
+	for what, names := range map[string][]string{
+		"cut": cutNames[:], "refusal": refusalNames[:], "result": resultNames[:], "server error": serverErrorNames[:],
+	} {
+		seen := map[string]bool{}
+		for i, name := range names {
+			if name == "" || seen[name] {
+				t.Errorf("%s %d is called %q", what, i, name)
+			}
+			seen[name] = true
+		}
+	}
+}
+
+func TestAddingCountsEveryField(t *testing.T) {
+	adds[Clients](t, (*Clients).Add)
+	adds[Commands](t, (*Commands).Add)
+	adds[Server](t, (*Server).Add)
+}
+
+// adds fills a T with numbers, adds it to itself, and looks for twice those.
+func adds[T any](t *testing.T, add func(sum, more *T)) {
+	var one, sum T
+	fill(reflect.ValueOf(&one).Elem(), 1)
+	fill(reflect.ValueOf(&sum).Elem(), 1)
+	add(&sum, &one)
+	var twice T
+	fill(reflect.ValueOf(&twice).Elem(), 2)
+	if !reflect.DeepEqual(sum, twice) {
+		t.Errorf("%T: got %+v", one, sum)
+	}
+}
+
+func fill(v reflect.Value, factor int) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), factor*(i+1))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), factor*(i+1))
+		}
+	case reflect.Uint64:
+		v.SetUint(uint64(factor))
+	case reflect.Float64:
+		v.SetFloat(float64(factor))
 	}
 }
