@@ -1,0 +1,162 @@
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ringmain/metric"
+)
+
+// maxScrapes is how many answers with metrics are made at a time; who else asks is
+// told to come later.
+const maxScrapes = 4
+
+// metrics is the route that tells all that is counted.
+func (a *Admin) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(&a.opt, a.loops))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelError),
+		MaxRequestsInFlight: maxScrapes,
+		// What is asked for again and again over a short way costs less as it is.
+		DisableCompression: true,
+	})
+}
+
+// collector gives Prometheus what the loops have counted.
+type collector struct {
+	opt     *Options
+	loops   []*watched
+	labels  []string // of the loops
+	servers []Server
+	mu      sync.Mutex // for read
+}
+
+func newCollector(opt *Options, loops []*watched) *collector {
+	c := &collector{opt: opt, loops: loops}
+	for _, l := range loops {
+		c.labels = append(c.labels, strconv.Itoa(l.index))
+	}
+	for _, s := range opt.Servers {
+		// The path of a Unix socket, and so the name of a server, may be any bytes.
+		c.servers = append(c.servers, Server{strings.ToValidUTF8(s.Pool, "?"), strings.ToValidUTF8(s.Node, "?")})
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range descs.all {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	readings, fresh := read(c.loops)
+	c.mu.Unlock()
+	e := emitter{out}
+	e.gauge(descs.build, 1, c.opt.Version, runtime.Version())
+	if c.opt.Process != nil {
+		e.process(c.opt.Process())
+	}
+	for i, r := range readings {
+		e.loop(r, fresh[i], c.labels[i])
+	}
+	total := sum(readings, len(c.opt.Families), len(c.servers))
+	e.clients(&total)
+	for i, family := range c.opt.Families {
+		e.commands(&total.Commands[i], family)
+	}
+	for i, s := range c.servers {
+		e.server(&total.Servers[i], s)
+	}
+}
+
+// emitter turns numbers into metrics.
+type emitter struct{ out chan<- prometheus.Metric }
+
+func (e emitter) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	e.out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (e emitter) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	e.out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+}
+
+func (e emitter) process(p ProcessStats) {
+	e.counter(descs.accepted, p.Accepted)
+	for i, n := range p.Refused {
+		e.counter(descs.refused, n, metric.Refusal(i).String())
+	}
+	e.gauge(descs.bufferLimit, float64(p.BufferLimit))
+}
+
+func (e emitter) loop(r *reading, fresh bool, label string) {
+	if r == nil {
+		r = &reading{}
+	}
+	e.gauge(descs.loopUp, oneIf(fresh), label)
+	e.counter(descs.iterations, r.Iterations, label)
+	e.gauge(descs.posted, float64(r.Posted), label)
+	e.histogram(descs.lag, &r.lag, label)
+}
+
+func (e emitter) clients(total *LoopStats) {
+	e.gauge(descs.connected, float64(total.Connected))
+	e.counter(descs.clientReceived, total.Received)
+	e.counter(descs.clientSent, total.Sent)
+	for i, n := range total.Cut {
+		e.counter(descs.cut, n, metric.Cut(i).String())
+	}
+	e.gauge(descs.buffers, float64(total.Buffers))
+}
+
+func (e emitter) commands(c *metric.Commands, family string) {
+	for i, n := range c.Results {
+		e.counter(descs.commands, n, family, metric.Result(i).String())
+	}
+	e.histogram(descs.commandDuration, &c.Duration, family)
+}
+
+func (e emitter) server(s *ServerStats, name Server) {
+	e.gauge(descs.up, oneIf(!s.Down), name.Pool, name.Node)
+	e.gauge(descs.inFlight, float64(s.InFlight), name.Pool, name.Node)
+	e.gauge(descs.queued, float64(s.Queued), name.Pool, name.Node)
+	e.counter(descs.reconnects, s.Reconnects, name.Pool, name.Node)
+	e.counter(descs.serverReceived, s.Received, name.Pool, name.Node)
+	e.counter(descs.serverSent, s.Sent, name.Pool, name.Node)
+	for i, n := range s.Errors {
+		e.counter(descs.serverErrors, n, name.Pool, name.Node, metric.ServerError(i).String())
+	}
+	e.histogram(descs.serverDuration, &s.Duration, name.Pool, name.Node)
+}
+
+// histogram gives buckets as Prometheus has them: each includes those before it.
+func (e emitter) histogram(d *prometheus.Desc, h *metric.Histogram, labels ...string) {
+	buckets := make(map[float64]uint64, metric.Bounded)
+	n := uint64(0)
+	for i, b := range h.Buckets[:metric.Bounded] {
+		n += b
+		buckets[metric.Bound(i)] = n
+	}
+	e.out <- prometheus.MustNewConstHistogram(d, h.Count(), h.Sum, buckets, labels...)
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

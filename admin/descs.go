@@ -1,0 +1,64 @@
+package admin
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// descriptions are the program's own metrics. Their names are an interface.
+type descriptions struct {
+	all []*prometheus.Desc
+
+	build *prometheus.Desc
+
+	connected, accepted, refused, cut, clientReceived, clientSent *prometheus.Desc
+
+	commands, commandDuration *prometheus.Desc
+
+	up, inFlight, queued, serverErrors, reconnects, serverReceived, serverSent, serverDuration *prometheus.Desc
+
+	loopUp, iterations, posted, lag *prometheus.Desc
+
+	buffers, bufferLimit *prometheus.Desc
+}
+
+var descs = describe()
+
+func describe() *descriptions {
+	d := &descriptions{}
+	d.build = d.add("build_info", "Is 1; the labels tell what runs.", "version", "goversion")
+
+	d.connected = d.add("clients_connected", "Clients that are connected.")
+	d.accepted = d.add("clients_accepted_total", "Clients that have connected, including those that were refused.")
+	d.refused = d.add("clients_refused_total", "Clients that were not let in, by reason.", "reason")
+	d.cut = d.add("clients_cut_total", "Clients that were cut off, by reason.", "reason")
+	d.clientReceived = d.add("client_received_bytes_total", "Bytes that clients have sent.")
+	d.clientSent = d.add("client_sent_bytes_total", "Bytes that were sent to clients.")
+
+	d.commands = d.add("commands_total", "Commands that were answered, by family and result. "+
+		"clusterdown was not executed, uncertain may have been, refused are not supported.", "family", "result")
+	d.commandDuration = d.add("command_duration_seconds",
+		"Time from a command's arrival to its reply, the server's time included, by family.", "family")
+
+	d.up = d.add("server_up", "Is 0 while commands for the server fail at once, in one loop at least; else 1.", "pool", "node")
+	d.inFlight = d.add("server_requests_in_flight", "Requests that await their replies.", "pool", "node")
+	d.queued = d.add("server_queue_bytes", "Bytes of requests that wait to be sent.", "pool", "node")
+	d.serverErrors = d.add("server_errors_total", "What went wrong with the server, by kind.", "pool", "node", "kind")
+	d.reconnects = d.add("server_reconnects_total", "Connections that were set up in place of lost ones.", "pool", "node")
+	d.serverReceived = d.add("server_received_bytes_total", "Bytes that the server has sent.", "pool", "node")
+	d.serverSent = d.add("server_sent_bytes_total", "Bytes that were sent to the server.", "pool", "node")
+	d.serverDuration = d.add("server_request_duration_seconds",
+		"Time from a request's being sent to its reply's having come.", "pool", "node")
+
+	d.loopUp = d.add("loop_up", "Is 1 if the event loop has answered within a second; else what is told of it is older.", "loop")
+	d.iterations = d.add("loop_iterations_total", "Turns of the event loop.", "loop")
+	d.posted = d.add("loop_posted_calls", "Calls from elsewhere that wait for the event loop.", "loop")
+	d.lag = d.add("loop_lag_seconds", "Time that a call from elsewhere waits for the event loop; one is measured each second.", "loop")
+
+	d.buffers = d.add("buffer_bytes", "Bytes that the buffers of all connections hold.")
+	d.bufferLimit = d.add("buffer_limit_bytes", "Bytes that they may hold (limits.memory).")
+	return d
+}
+
+func (d *descriptions) add(name, help string, labels ...string) *prometheus.Desc {
+	one := prometheus.NewDesc("ringmain_"+name, help, labels, nil)
+	d.all = append(d.all, one)
+	return one
+}

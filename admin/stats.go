@@ -1,0 +1,70 @@
+package admin
+
+import "ringmain/metric"
+
+// LoopStats is what one loop has counted since the start, and how it is now.
+type LoopStats struct {
+	metric.Clients
+	// Connected is how many clients the loop has.
+	Connected int
+	// Commands are by the index of their family in Options.Families, Servers by
+	// that of the server in Options.Servers. What is missing is zero.
+	Commands []metric.Commands
+	Servers  []ServerStats
+	// Iterations are the loop's turns.
+	Iterations uint64
+	// Posted is how many calls wait for the loop.
+	Posted int
+	// Buffers is how many bytes the loop's connections hold.
+	Buffers int
+}
+
+// ServerStats is a server as one loop sees it.
+type ServerStats struct {
+	metric.Server
+	// Down: commands for it fail at once.
+	Down bool
+	// InFlight is how many requests await their replies.
+	InFlight int
+	// Queued is how many bytes wait to be handed to the kernel.
+	Queued int
+}
+
+// ProcessStats is what is counted for all loops together.
+type ProcessStats struct {
+	// Accepted are the clients that have connected since the start, those that
+	// were refused included.
+	Accepted uint64
+	Refused  [metric.Refusals]uint64
+	// BufferLimit is the bytes that all buffers may hold.
+	BufferLimit int
+}
+
+// sum is what all loops have counted together. Each family and server has its
+// place, whether or not a loop has counted anything of it.
+func sum(readings []*reading, families, servers int) LoopStats {
+	total := LoopStats{Commands: make([]metric.Commands, families), Servers: make([]ServerStats, servers)}
+	for _, r := range readings {
+		if r == nil {
+			continue
+		}
+		total.Clients.Add(&r.Clients)
+		total.Connected += r.Connected
+		total.Buffers += r.Buffers
+		for i := range r.Commands[:min(len(r.Commands), families)] {
+			total.Commands[i].Add(&r.Commands[i])
+		}
+		for i := range r.Servers[:min(len(r.Servers), servers)] {
+			total.Servers[i].add(&r.Servers[i])
+		}
+	}
+	return total
+}
+
+// add joins what another loop sees.
+func (s *ServerStats) add(o *ServerStats) {
+	s.Server.Add(&o.Server)
+	s.Down = s.Down || o.Down
+	s.InFlight += o.InFlight
+	s.Queued += o.Queued
+}
