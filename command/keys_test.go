@@ -159,6 +159,8 @@ func TestTheValueOfAnOptionIsNoKeyword(t *testing.T) {
 		"xread block streams streams k 0":                              "k",
 		"sort k by store get store limit store store store d":          "k d",
 		"sort k store store":                                           "k store",
+		"sort k limit 1 store store d":                                 "k d",
+		"xreadgroup group g c claim streams streams k >":               "k",
 		"georadius k 1 2 3 m store storedist storedist d":              "k storedist d",
 		"georadius k 1 2 3 m store a store b":                          "k b",
 	} {
@@ -180,6 +182,24 @@ func TestBlocksKnowsRequestsThatWait(t *testing.T) {
 		args := request(strings.Fields(line)...)
 		if got := Lookup(args).Blocks(args); got != want {
 			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
+
+func TestWhatHappensToKeysIsWhatARealServerSays(t *testing.T) {
+	server := startRedis70(t)
+	for _, line := range []string{
+		"set k v", "set k v get", "set k v ex get", "set get get", "bitfield k", "bitfield k get u8 0", "bitfield k get u8", "bitfield k get",
+		"bitfield k set u8 0 1", "bitfield k overflow wrap get u8 0", "bitfield k get u8 0 overflow", "bitfield k get u8 0 incrby u8 0 1",
+		"migrate h p - 0 1 copy keys a b", "migrate h p a 0 1 copy", "sort k store d", "zunionstore d 1 a", "lmove a b left left", "eval x 1 k",
+	} {
+		words := strings.Fields(line)
+		for i := range words {
+			words[i] = strings.TrimPrefix(words[i], "-") // MIGRATE's empty key
+		}
+		want := server.do(append([]string{"COMMAND", "GETKEYSANDFLAGS"}, words...)...)
+		if got := string(AppendKeys(nil, request(words...), true, false)); got != want {
+			t.Errorf("%s:\n got %q\nwant %q", line, got, want)
 		}
 	}
 }

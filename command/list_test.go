@@ -11,7 +11,7 @@ import (
 func TestListIsWhatARealServerGives(t *testing.T) {
 	server := startRedis70(t)
 	for _, line := range []string{
-		"", "filterby pattern *", "FILTERBY PATTERN client*", "filterby pattern X[a-d]?*", "filterby pattern nosuch", "filterby aclcat scripting",
+		"", "filterby pattern *", "FILTERBY PATTERN client*", "filterby pattern X[a-d]?*", "filterby pattern nosuch", `filterby pattern [\G]et`, `filterby pattern [\g]ET`, "filterby pattern [I-F]ET", "filterby aclcat scripting",
 		"filterby aclcat DANGEROUS", "filterby aclcat @scripting", "filterby aclcat nosuch", "filterby aclcat ", "filterby module nosuch", "filterby module ",
 		"filterby aclcat slow", "filterby aclcat read", "filterby aclcat fast", "filterby aclcat blocking",
 		"pattern *", "filterby", "filterby pattern", "filterby foo *", "filterby pattern a b",

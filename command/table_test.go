@@ -40,6 +40,7 @@ func checkRow(t *testing.T, c *Command) {
 	bad(c.Flags&Admin != 0 && c.Access < AccessAdmin, "is for administrators but open to others")
 	bad(c.Flags&Write != 0 && c.Policy != Refused && !c.MayWrite(), "would be sent twice")
 	bad(c.Flags&ReadOnly != 0 && c.MayWrite(), "only reads, yet counts as a write")
+	bad(c.Policy == AnyServer && c.MayWrite(), "every server says the same, yet counts as a write")
 	bad(c.Product != "" && !c.Untested, "brought by something else, yet compared with Redis")
 	bad(c.IsContainer() && c.Keys != nil, "a container with keys")
 	for _, s := range c.Keys {
