@@ -60,6 +60,12 @@ func numKeys(position int, f KeyFlags) KeySpec {
 	return KeySpec{Flags: f, Begin: position, Find: FindNumKeys, First: 1, Step: 1}
 }
 
+// keyAfter is the spec of a key after a word that is looked for from a position
+// on, which find does.
+func keyAfter(word string, from int, f KeyFlags, find locator) KeySpec {
+	return KeySpec{Flags: f, Keyword: word, Begin: from, Step: 1, locate: find}
+}
+
 // oneKey is the spec of commands whose first argument is their only key.
 func oneKey(f KeyFlags) []KeySpec { return keySpecs(keyAt(1, f)) }
 
