@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -21,8 +22,8 @@ import (
 // placementCase is one pool, which twemproxy and router must place alike.
 type placementCase struct {
 	distribution, hash, tag string
-	// servers are as router has them. Those whose Name is not what twemproxy
-	// makes of the Address get it as an alias.
+	// servers are as router has them, or at the path of a socket. Those whose
+	// Name is not what twemproxy makes of the Address get it as an alias.
 	servers []router.Server
 }
 
@@ -42,7 +43,7 @@ func (c placementCase) pool(name string) redistest.TwemproxyPool {
 	p := redistest.TwemproxyPool{Name: name, Distribution: c.distribution, Hash: c.hash}
 	for _, s := range c.servers {
 		line := fmt.Sprintf("%s:%d", s.Address, s.Weight)
-		if s.Name != s.Address && s.Name+":11211" != s.Address {
+		if s.Name != s.Address && s.Name+":11211" != s.Address && s.Name != s.Address+":" {
 			line += " " + s.Name
 		}
 		p.Servers = append(p.Servers, line)
@@ -64,10 +65,15 @@ func tellingServers(t *testing.T, n int) []string {
 	return addresses
 }
 
-// tellingServer is server number n at address, whose port may be 0.
+// tellingServer is server number n at address, whose port may be 0, or at the path of
+// a socket.
 func tellingServer(t *testing.T, address string, n int) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", address)
+	network := "tcp4"
+	if filepath.IsAbs(address) {
+		network = "unix"
+	}
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +110,14 @@ func answerWithNumber(c net.Conn, n int) {
 	}
 }
 
-// appendReply appends what server n answers for key.
+// appendReply appends the whole reply of server n to a GET of key.
 func appendReply(b []byte, n int, key []byte) []byte {
-	b = strconv.AppendInt(append(b, '+'), int64(n), 10)
-	b = strconv.AppendUint(append(b, ' '), xxhash.Sum64(key), 16)
-	return append(b, "\r\n"...)
+	return append(appendTold(append(b, '+'), n, key), "\r\n"...)
+}
+
+// appendTold appends what server n tells of key.
+func appendTold(b []byte, n int, key []byte) []byte {
+	return strconv.AppendUint(append(strconv.AppendInt(b, int64(n), 10), ' '), xxhash.Sum64(key), 16)
 }
 
 // readGet appends the key of the next request, which must be a GET.
@@ -192,13 +201,18 @@ type keyBatch struct {
 func batchesOf(keys [][]byte) []keyBatch {
 	var all []keyBatch
 	for some := range slices.Chunk(keys, keysAtOnce) {
-		b := keyBatch{keys: some}
-		for _, key := range some {
-			b.gets = fmt.Appendf(b.gets, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
-		}
-		all = append(all, b)
+		all = append(all, keyBatch{some, getsOf(some)})
 	}
 	return all
+}
+
+// getsOf is a pipeline of GETs.
+func getsOf(keys [][]byte) []byte {
+	var b []byte
+	for _, key := range keys {
+		b = fmt.Appendf(b, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(key), key)
+	}
+	return b
 }
 
 // comparePlacement runs one twemproxy for all cases and reports every case of

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -109,7 +110,7 @@ func TestWeightsPlaceKeysAsTwemproxyDoes(t *testing.T) {
 }
 
 // A server without an alias is called host:port, but host if the port is that of
-// memcached; a long name is cut.
+// memcached; one at a socket is called by its path and a colon. A long name is cut.
 func TestNamesPlaceKeysAsTwemproxyDoes(t *testing.T) {
 	p := newPlacer(t)
 	addresses := tellingServers(t, 6)
@@ -124,7 +125,13 @@ func TestNamesPlaceKeysAsTwemproxyDoes(t *testing.T) {
 	memcached := memcachedPorts(t, 5)
 	renamed := slices.Clone(memcached)
 	renamed[1].Name, renamed[4].Name = "named", renamed[4].Address
+	sockets := make([]router.Server, 4)
+	for i := range sockets {
+		path := filepath.Join(t.TempDir(), "s")
+		sockets[i] = router.Server{Name: path + ":", Address: tellingServer(t, path, i), Weight: 1 + i%2}
+	}
 	cases := []placementCase{
+		{"ketama", "fnv1a_64", "", sockets}, {"modula", "fnv1a_64", "", sockets},
 		{"ketama", "fnv1a_64", "", plain}, {"ketama", "md5", "", mixed}, {"ketama", "fnv1a_64", "", long},
 		{"ketama", "fnv1a_64", "", memcached}, {"ketama", "fnv1a_64", "", renamed[:4]}, {"modula", "fnv1a_64", "", memcached},
 	}

@@ -103,14 +103,14 @@ func checkServers(servers []Server) error {
 
 // checkWeights tells which weights are not 1 to most, and whether all together are
 // more than mostTogether, for the reason why.
-func checkWeights(servers []Server, most, mostTogether int, why string) error {
+func checkWeights(servers []Server, most int, mostTogether int64, why string) error {
 	var errs []error
-	together := 0
+	var together int64
 	for _, s := range servers {
 		if s.Weight < 1 || s.Weight > most {
 			errs = append(errs, fmt.Errorf("server %q: weight %d: must be 1 to %d", s.Name, s.Weight, most))
 		} else {
-			together += s.Weight
+			together += int64(s.Weight)
 		}
 	}
 	if together > mostTogether {

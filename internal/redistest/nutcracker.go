@@ -38,7 +38,7 @@ type TwemproxyPool struct {
 	Listen             string
 	Distribution, Hash string
 	// Servers are addresses as host:port, or as twemproxy writes them,
-	// "host:port:weight" and "host:port:weight name".
+	// "host:port:weight" or "/path:weight", with " name" behind it or without.
 	Servers []string
 	// More are further settings, names and values in turn: "hash_tag", `"{}"`.
 	More []string
@@ -106,7 +106,7 @@ func TwemproxyConfig(pools []TwemproxyPool) string {
 		}
 		b.WriteString("  servers:\n")
 		for _, s := range p.Servers {
-			if strings.Count(s, ":") == 1 {
+			if strings.Count(s, ":") == 1 && s[0] != '/' {
 				s += ":1"
 			}
 			fmt.Fprintf(&b, "  - %s\n", s)
