@@ -106,7 +106,7 @@ func TwemproxyConfig(pools []TwemproxyPool) string {
 		}
 		b.WriteString("  servers:\n")
 		for _, s := range p.Servers {
-			if strings.Count(s, ":") == 1 && s[0] != '/' {
+			if strings.Count(s, ":") == 1 && !strings.HasPrefix(s, "/") {
 				s += ":1"
 			}
 			fmt.Fprintf(&b, "  - %s\n", s)

@@ -1,7 +1,9 @@
 package keyhash
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -84,6 +86,31 @@ func TestTheEmptyKeyHashesToZeroAndNothingIsAllocated(t *testing.T) {
 		}
 		if n := testing.AllocsPerRun(50, func() { f.Hash(key) }); n != 0 {
 			t.Errorf("%s: %v allocations", f.Name, n)
+		}
+	}
+}
+
+func TestOnlyTheBytesOfTheKeyCountWhereverTheyLie(t *testing.T) {
+	rng := rand.New(rand.NewPCG(50, 50))
+	for _, f := range All() {
+		seen := map[uint32]int{}
+		for length := range 64 {
+			key := make([]byte, length)
+			for i := range key {
+				key[i] = byte(rng.Uint32())
+			}
+			want := f.Hash(key)
+			for shift := range 8 {
+				around := bytes.Repeat([]byte{byte(rng.Uint32())}, length+16)
+				copy(around[shift:], key)
+				if got := f.Hash(around[shift : shift+length]); got != want {
+					t.Fatalf("%s of %x is %#x, and %#x at %d in %x", f.Name, key, want, got, shift, around)
+				}
+			}
+			seen[want]++
+		}
+		if len(seen) < 60 {
+			t.Errorf("%s: 64 keys have %d hashes", f.Name, len(seen))
 		}
 	}
 }
