@@ -42,7 +42,7 @@ func slotsOf(t *testing.T, m *maglev, servers int) []int {
 }
 
 func TestMaglevIsFullAndEven(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 10, 100, 655, 656, 2000, MaxServers} {
+	for _, n := range []int{1, 2, 3, 100, 655, 656, MaxServers} {
 		m := maglevOf(t, manyServers(n))
 		slots := slotsOf(t, m, n)
 		least, most := slices.Min(slots), slices.Max(slots)
@@ -66,7 +66,7 @@ func manyServers(n int) []Server {
 
 func TestMaglevSharesFollowTheWeights(t *testing.T) {
 	rng := rand.New(rand.NewPCG(30, 30))
-	for range 10 {
+	for range 3 {
 		servers := randomServers(rng, 2+rng.IntN(30), MaxWeight)
 		weights := 0
 		for _, s := range servers {
