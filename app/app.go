@@ -33,7 +33,7 @@ type App struct {
 	loops     []*worker
 	listeners []*epoll.Listener
 	accepting []<-chan struct{} // by listener: closed when it accepts no more
-	teardown  []func() error // in the order of building, run in reverse
+	teardown  []func() error    // in the order of building, run in reverse
 	ready     chan struct{}
 	work      sync.WaitGroup
 	failed    chan error

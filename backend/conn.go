@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ringmain/ioloop"
+	"ringmain/metric"
 	"ringmain/resp"
 )
 
@@ -42,6 +43,7 @@ type Conn struct {
 	attempts   int       // that failed in a row
 	trouble    string    // why the last attempt failed; "": it did not
 	readySince time.Time // of the present or the last connection
+	wasReady   bool      // at any time
 	redial     ioloop.Timer
 }
 
@@ -79,6 +81,7 @@ func (c *Conn) send(e entry, request []byte) {
 	case ready:
 		c.conn.Write(request)
 		c.written += uint64(len(request))
+		c.node.stats.Sent += uint64(len(request))
 		e.end = c.written
 	case closing, stopped:
 		what := stopping
@@ -129,6 +132,7 @@ func (c *Conn) Opened(conn ioloop.Conn, err error) {
 		return
 	}
 	if err != nil {
+		c.node.stats.Errors[metric.ErrorConnect]++
 		c.attemptFailed("is unreachable", err)
 		return
 	}
@@ -141,9 +145,11 @@ func (c *Conn) Opened(conn ioloop.Conn, err error) {
 // Data implements ioloop.Handler.
 func (c *Conn) Data(b []byte) int {
 	c.lastByte = c.node.loop.Now()
+	c.node.stats.Received += uint64(len(b))
 	for off := 0; off < len(b) && (c.state == ready || c.state == handshaking); {
 		n, last, err := c.framer.Scan(b[off:])
 		if err != nil {
+			c.node.stats.Errors[metric.ErrorProtocol]++
 			c.giveUp("sent a broken reply", err)
 			break
 		}
@@ -156,6 +162,7 @@ func (c *Conn) Data(b []byte) int {
 		case c.state == handshaking:
 			c.handshakePiece(piece, last)
 		case c.queue.len() == 0:
+			c.node.stats.Errors[metric.ErrorProtocol]++
 			c.giveUp("sent a reply that nobody asked for", errUnasked)
 		default:
 			c.piece(piece, last)
@@ -169,6 +176,7 @@ func (c *Conn) piece(b []byte, last bool) {
 	e := c.queue.at(c.queue.head)
 	to, seq := e.to, e.seq
 	if last {
+		c.node.stats.Duration.Observe(c.lastByte.Sub(e.deadline) + c.timeout(e))
 		c.queue.pop()
 		c.failing = nil
 	} else {
@@ -210,6 +218,7 @@ func (c *Conn) Closed(err error) {
 	if c.lost.wasReady {
 		c.connectionLost(unsent)
 	} else {
+		c.node.stats.Errors[metric.ErrorHandshake]++
 		c.attemptFailed(c.lost.what, c.lost.cause)
 	}
 }
@@ -217,6 +226,7 @@ func (c *Conn) Closed(err error) {
 // connectionLost ends a connection that carried requests.
 func (c *Conn) connectionLost(unsent int) {
 	n := c.node
+	n.stats.Errors[metric.ErrorLost]++
 	n.opt.Log.Log(noContext, levelOf(c.attempts == 0), "connection to server lost", "pool", n.opt.Pool,
 		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, "cause", c.lost.cause,
 		"awaited", c.queue.len())

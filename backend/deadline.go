@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ringmain/ioloop"
+	"ringmain/metric"
 )
 
 // idlePing is how long a connection is silent before it is asked for a sign of
@@ -131,6 +132,7 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
 			why = c.node.late(c.timeout(e))
 		}
 		to, seq, f := e.to, e.seq, why.of(e)
+		c.node.stats.Errors[metric.ErrorDeadline]++
 		e.to = nil
 		d.late()
 		to.Failed(seq, f)

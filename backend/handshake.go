@@ -138,9 +138,14 @@ func (c *Conn) becomeReady() {
 	c.trouble = ""
 	c.readySince = n.loop.Now()
 	c.lastByte = c.readySince
+	if c.wasReady {
+		n.stats.Reconnects++
+	}
+	c.wasReady = true
 	if len(c.pending) > 0 {
 		c.conn.Write(c.pending)
 		c.written = uint64(len(c.pending))
+		n.stats.Sent += c.written
 		c.pending = nil
 	}
 	c.deadlines.start()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ringmain/ioloop"
+	"ringmain/metric"
 )
 
 // Receiver takes the outcome of a request: either pieces of its reply, the last
@@ -81,6 +82,7 @@ type Node struct {
 	debts   []debt
 	waiters []Waiter
 	closed  bool
+	stats   metric.Server
 	// refusedKill is set once the server has refused CLIENT KILL, so that this
 	// is said once.
 	refusedKill bool
@@ -127,6 +129,28 @@ func (n *Node) Queued() int {
 	}
 	return total
 }
+
+// InFlight is how many requests await their replies.
+func (n *Node) InFlight() int {
+	total := 0
+	for _, c := range n.conns {
+		total += c.queue.len()
+	}
+	return total
+}
+
+// Down reports whether requests fail at once, on every connection.
+func (n *Node) Down() bool {
+	for _, c := range n.conns {
+		if c.failing == nil {
+			return false
+		}
+	}
+	return len(n.conns) > 0
+}
+
+// Stats is what the node has counted.
+func (n *Node) Stats() metric.Server { return n.stats }
 
 // Admits reports whether a request of size bytes may be sent now. If not, Wait
 // tells when to ask again.

@@ -13,6 +13,7 @@ import (
 
 	"ringmain/backend"
 	"ringmain/ioloop"
+	"ringmain/metric"
 	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
 	"ringmain/resp"
@@ -56,6 +57,8 @@ type Core struct {
 
 	sessions []*Session    // that are open
 	commands atomic.Uint64 // executed; written on the loop
+	stats    Stats
+	begin    time.Time // what slots' times are counted from
 	closed   bool
 	// drained is called when the last client is gone, once it is set.
 	drained     func()
@@ -89,6 +92,8 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	for _, p := range cfg.Preconnect {
 		c.conn(p, 2)
 	}
+	c.stats.Commands = make([]metric.Commands, len(Families()))
+	c.begin = loop.Now()
 	c.Peers.join(c)
 	c.watchIdle()
 	return c

@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"ringmain/metric"
+)
 
 // crossProtocolEvery is how often a loop says that something other than a Redis
 // client was here.
@@ -9,6 +13,7 @@ const crossProtocolEvery = time.Minute
 // crossProtocol logs, at most once in a while, a client that speaks HTTP.
 func (c *Core) crossProtocol(s *Session) {
 	c.httpSeen++
+	c.stats.Cut[metric.CutHTTP]++
 	now := c.loop.Now()
 	if now.Sub(c.httpLogged) < crossProtocolEvery && !c.httpLogged.IsZero() {
 		return

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"ringmain/command"
+	"ringmain/metric"
 	"ringmain/proxy/local"
 	"ringmain/resp"
 	"ringmain/router"
@@ -67,7 +68,7 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 
 // notSupported refuses a command that Redis has.
 func (s *Session) notSupported(cmd *command.Command, reason string) {
-	s.fail("ERR command '" + cmd.Name + "' is not supported: " + reason)
+	s.answerWith(metric.ResultRefused, redcon.AppendError(s.scratch(), "ERR command '"+cmd.Name+"' is not supported: "+reason))
 }
 
 // fail answers with an error, whose text begins with its code.

@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"ringmain/metric"
+)
 
 // watchIdle begins to look for clients that are idle for too long, if they may
 // not be. One timer serves all.
@@ -22,6 +26,7 @@ func (c *Core) closeIdle() {
 	for _, s := range c.sessions {
 		if !s.gone && !s.ending && s.replies.empty() && s.conn.Buffered() == 0 && now.Sub(s.active) >= c.Limits.ClientIdle {
 			c.Log.Debug("idle client closed (timeouts.client_idle)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
+			c.stats.Cut[metric.CutIdle]++
 			s.end()
 		}
 	}

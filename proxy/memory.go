@@ -1,6 +1,10 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"ringmain/metric"
+)
 
 // Memory bounds the bytes of all loops' buffers together. Loops publish what
 // they hold and read the others' sums; none waits for another.
@@ -70,7 +74,7 @@ func (c *Core) publishMemory() {
 	// So that no other loop cuts one off too.
 	c.share.held.Store(own - size)
 	c.share.largest.Store(0)
-	largest.cut("memory is short (limits.memory) and the most is held for it")
+	largest.cut(metric.CutMemory, "memory is short (limits.memory) and the most is held for it")
 }
 
 // largest is the client for which the most is held, nil if there is none.

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"time"
+
 	"ringmain/backend"
+	"ringmain/metric"
 )
 
 // slot is the place of one reply in a session's order.
@@ -11,7 +14,11 @@ type slot struct {
 	request int   // bytes of the request, while the reply is awaited
 	done    bool
 	local   bool // answered by the proxy itself
+	counted bool // by whoever answered; local, too
 	mute    bool // the client has asked for no reply
+	family  uint8
+	result  metric.Result
+	since   time.Duration // when the request was executed, by the core's clock
 }
 
 // replyQueue holds a slot for each command whose reply is not fully out, in the
@@ -35,7 +42,7 @@ func (s *Session) await(size int) uint64 {
 	seq := q.tail
 	q.tail++
 	sl := q.at(seq)
-	sl.request, sl.mute = size, s.mute
+	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.clock()
 	s.inflight += size
 	return seq
 }
@@ -46,6 +53,9 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 		return
 	}
 	sl := s.replies.at(seq)
+	if sl.size == 0 {
+		sl.result = resultOf(b)
+	}
 	sl.size += len(b)
 	switch {
 	case sl.mute:
@@ -69,7 +79,7 @@ func (s *Session) Failed(seq uint64, f *backend.Failure) {
 	}
 	sl := s.replies.at(seq)
 	if sl.size > 0 && seq == s.replies.head && !sl.mute {
-		s.cut("a server was lost in the middle of a reply")
+		s.cut(metric.CutLostReply, "a server was lost in the middle of a reply")
 		return
 	}
 	s.release(sl)
@@ -82,14 +92,25 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	sl.done = true
 	s.inflight -= sl.request
 	sl.request = 0
-	if !sl.local {
-		s.measure(sl.size)
-	}
+	s.count(sl)
 	if seq == s.replies.head {
 		s.advance()
 	}
 	s.unblock()
 	s.closeIfDone()
+}
+
+// count takes a whole reply into the statistics.
+func (s *Session) count(sl *slot) {
+	if sl.counted {
+		return
+	}
+	stats := &s.core.stats.Commands[sl.family]
+	stats.Results[sl.result]++
+	if !sl.local {
+		s.measure(sl.size)
+		stats.Duration.Observe(s.core.clock() - sl.since)
+	}
 }
 
 // advance moves on to the first reply that is not whole, giving out all before

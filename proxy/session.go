@@ -6,6 +6,7 @@ import (
 	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/ioloop"
+	"ringmain/metric"
 	"ringmain/proxy/local"
 	"ringmain/resp"
 	"ringmain/router"
@@ -70,6 +71,7 @@ func (s *Session) Data(b []byte) int {
 	s.active = s.core.loop.Now()
 	used, commands := s.serve(b)
 	s.core.commands.Add(uint64(commands))
+	s.core.stats.Received += uint64(used)
 	return used
 }
 
@@ -87,6 +89,8 @@ func (s *Session) serve(b []byte) (used, commands int) {
 		n, err := s.parser.Next(b[used:], &s.core.Limits.Request, &s.core.request)
 		if err != nil {
 			s.mute = s.client.ReplyOff
+			s.last = nil
+			s.core.stats.Cut[metric.CutProtocol]++
 			s.answer(resp.AppendProtocolError(s.scratch(), err))
 			s.end()
 			break
@@ -176,11 +180,12 @@ func (s *Session) Closed(error) {
 }
 
 // cut ends a client that harms others or cannot be served rightly.
-func (s *Session) cut(reason string) {
+func (s *Session) cut(kind metric.Cut, reason string) {
 	if s.gone {
 		return
 	}
 	s.gone = true
+	s.core.stats.Cut[kind]++
 	s.core.Log.Warn("client cut off", "reason", reason, "client", s.conn.RemoteAddr(),
 		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "unfinished_request", s.conn.Kept(), "awaited", s.replies.len())
 	s.leaving = true
@@ -192,19 +197,21 @@ func (s *Session) cut(reason string) {
 func (s *Session) write(b []byte) {
 	s.conn.Write(b)
 	s.wrote += uint64(len(b))
+	s.core.stats.Sent += uint64(len(b))
 	s.core.watch(s)
 }
 
 // answer gives a whole reply that is known now, in its turn.
-func (s *Session) answer(reply []byte) {
-	if s.mute {
-		return
-	}
-	if s.replies.empty() {
+func (s *Session) answer(reply []byte) { s.answerWith(resultOf(reply), reply) }
+
+func (s *Session) answerWith(result metric.Result, reply []byte) {
+	s.core.stats.Commands[familyOf(s.last)].Results[result]++
+	switch {
+	case s.mute:
+	case s.replies.empty():
 		s.write(reply)
-		return
+	default:
+		s.replies.at(s.await(0)).counted = true
+		s.Reply(s.replies.tail-1, reply, true)
 	}
-	seq := s.await(0)
-	s.replies.at(seq).local = true
-	s.Reply(seq, reply, true)
 }

@@ -3,6 +3,8 @@ package proxy
 import (
 	"fmt"
 	"time"
+
+	"ringmain/metric"
 )
 
 const (
@@ -59,9 +61,9 @@ func (s *Session) judge(now time.Time) {
 	idle := now.Sub(s.takenAt)
 	switch {
 	case idle >= limits.ClientStall:
-		s.cut(fmt.Sprintf("it took no byte of its replies for %v (timeouts.client_stall)", limits.ClientStall))
+		s.cut(metric.CutStall, fmt.Sprintf("it took no byte of its replies for %v (timeouts.client_stall)", limits.ClientStall))
 	case idle >= overGrace && s.owed() > limits.ClientOutput:
-		s.cut(fmt.Sprintf("it is owed more than %d bytes (limits.client_output) and took none for %v",
+		s.cut(metric.CutOutput, fmt.Sprintf("it is owed more than %d bytes (limits.client_output) and took none for %v",
 			limits.ClientOutput, overGrace))
 	}
 }

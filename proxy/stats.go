@@ -1,0 +1,76 @@
+package proxy
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"ringmain/backend"
+	"ringmain/command"
+	"ringmain/metric"
+)
+
+// Stats is what a loop has counted since its start, and how it is now.
+type Stats struct {
+	metric.Clients
+	// Connected is how many clients there are.
+	Connected int
+	// Commands are by family, see Families.
+	Commands []metric.Commands
+	// Servers are by the server's index in the snapshot.
+	Servers []ServerStats
+}
+
+// ServerStats is a server as one loop sees it.
+type ServerStats struct {
+	metric.Server
+	// Down: commands for it fail at once.
+	Down bool
+	// InFlight is how many requests await their replies, Queued how many bytes wait
+	// to be handed to the kernel.
+	InFlight, Queued int
+}
+
+// Families are the names of the families of commands that are counted: the
+// table's groups, and the unknown ones last.
+func Families() []string { return append(command.Families(), "unknown") }
+
+var unknownFamily = uint8(len(command.Families()))
+
+func familyOf(cmd *command.Command) uint8 {
+	if cmd == nil {
+		return unknownFamily
+	}
+	return uint8(cmd.Family())
+}
+
+// Stats is a copy of what the core has counted. It is called on the loop.
+func (c *Core) Stats() Stats {
+	stats := c.stats
+	stats.Connected = len(c.sessions)
+	stats.Commands = slices.Clone(c.stats.Commands)
+	for _, n := range c.nodes {
+		stats.Servers = append(stats.Servers, serverStats(n))
+	}
+	return stats
+}
+
+func serverStats(n *backend.Node) ServerStats {
+	return ServerStats{Server: n.Stats(), Down: n.Down(), InFlight: n.InFlight(), Queued: n.Queued()}
+}
+
+// clock is the time of this iteration since the core's beginning.
+func (c *Core) clock() time.Duration { return c.loop.Now().Sub(c.begin) }
+
+// resultOf tells a reply's result by its beginning.
+func resultOf(reply []byte) metric.Result {
+	switch {
+	case len(reply) == 0 || reply[0] != '-' && reply[0] != '!':
+		return metric.ResultOK
+	case bytes.HasPrefix(reply, []byte("-CLUSTERDOWN ")):
+		return metric.ResultClusterDown
+	case bytes.HasPrefix(reply, []byte("-UNCERTAIN ")):
+		return metric.ResultUncertain
+	}
+	return metric.ResultError
+}
