@@ -35,15 +35,15 @@ type Conn struct {
 	// failing is what requests get at once: since a dial or a handshake failed
 	// or a deadline passed, until a handshake or a reply comes. nil otherwise.
 	failing  *Failure
-	lastByte time.Time // when the server last sent something
+	lastByte time.Duration // when the server last sent something, by the loop's Elapsed
 	deadlines
 	hello handshake
 	lost  givenUp
 
-	attempts   int       // that failed in a row
-	trouble    string    // why the last attempt failed; "": it did not
-	readySince time.Time // of the present or the last connection
-	wasReady   bool      // at any time
+	attempts   int           // that failed in a row
+	trouble    string        // why the last attempt failed; "": it did not
+	readySince time.Duration // of the present or the last connection; 0: there is none
+	wasReady   bool          // at any time
 	redial     ioloop.Timer
 }
 
@@ -76,7 +76,7 @@ func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool
 
 // send queues a request, also behind others whose deadline was missed.
 func (c *Conn) send(e entry, request []byte) {
-	e.deadline = c.node.loop.Now().Add(c.timeout(&e))
+	e.deadline = c.node.loop.Elapsed() + c.timeout(&e)
 	switch c.state {
 	case ready:
 		c.conn.Write(request)
@@ -119,7 +119,7 @@ func (c *Conn) queued() int {
 func (c *Conn) dial() {
 	c.state = dialling
 	c.redial = nil
-	c.hello.giveUpAt = c.node.loop.Now().Add(c.node.opt.Connect)
+	c.hello.giveUpAt = c.node.loop.Elapsed() + c.node.opt.Connect
 	c.node.loop.Dial(c.node.opt.Address, c.node.opt.Connect, c)
 }
 
@@ -144,7 +144,7 @@ func (c *Conn) Opened(conn ioloop.Conn, err error) {
 
 // Data implements ioloop.Handler.
 func (c *Conn) Data(b []byte) int {
-	c.lastByte = c.node.loop.Now()
+	c.lastByte = c.node.loop.Elapsed()
 	c.node.stats.Received += uint64(len(b))
 	for off := 0; off < len(b) && (c.state == ready || c.state == handshaking); {
 		n, last, err := c.framer.Scan(b[off:])
@@ -176,7 +176,7 @@ func (c *Conn) piece(b []byte, last bool) {
 	e := c.queue.at(c.queue.head)
 	to, seq := e.to, e.seq
 	if last {
-		c.node.stats.Duration.Observe(c.lastByte.Sub(e.deadline) + c.timeout(e))
+		c.node.stats.Duration.Observe(c.lastByte - e.deadline + c.timeout(e))
 		c.queue.pop()
 		c.failing = nil
 	} else {

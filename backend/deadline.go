@@ -16,7 +16,7 @@ const idlePing = 30 * time.Second
 type deadlines struct {
 	c     *Conn
 	timer ioloop.Timer
-	at    time.Time // when timer fires
+	at    time.Duration // when timer fires, by the loop's Elapsed
 	// Positions in the queue up to which ordinary and slow requests have been
 	// judged. In each class deadlines do not decrease.
 	ordinary, slow uint64
@@ -37,15 +37,15 @@ func (d *deadlines) stop() {
 	}
 }
 
-func (d *deadlines) arm(at time.Time) {
+func (d *deadlines) arm(at time.Duration) {
 	d.stop()
 	d.at = at
-	d.timer = d.c.node.loop.After(at.Sub(d.c.node.loop.Now()), d.fire)
+	d.timer = d.c.node.loop.After(at-d.c.node.loop.Elapsed(), d.fire)
 }
 
 // added tells of a new request's deadline.
-func (d *deadlines) added(at time.Time) {
-	if d.timer == nil || at.Before(d.at) {
+func (d *deadlines) added(at time.Duration) {
+	if d.timer == nil || at < d.at {
 		d.arm(at)
 	}
 }
@@ -54,7 +54,7 @@ func (d *deadlines) added(at time.Time) {
 func (d *deadlines) fire() {
 	d.timer = nil
 	c := d.c
-	now := c.node.loop.Now()
+	now := c.node.loop.Elapsed()
 	switch c.state {
 	case waiting, dialling, handshaking:
 		d.fireUnready(now)
@@ -74,24 +74,24 @@ func (d *deadlines) fire() {
 
 // fireUnready fails what waits for a connection once the first of it is late;
 // nothing of it was sent.
-func (d *deadlines) fireUnready(now time.Time) {
+func (d *deadlines) fireUnready(now time.Duration) {
 	c := d.c
-	if c.state == handshaking && !now.Before(c.hello.giveUpAt) {
+	if c.state == handshaking && now >= c.hello.giveUpAt {
 		c.giveUp("is unreachable", errHandshake)
 		return
 	}
-	var first time.Time
+	var first time.Duration
 	if c.state == handshaking {
 		first = c.hello.giveUpAt
 	}
 	for p := c.queue.head; p < c.queue.tail; p++ {
-		if at := c.queue.at(p).deadline; first.IsZero() || at.Before(first) {
+		if at := c.queue.at(p).deadline; first == 0 || at < first {
 			first = at
 		}
 	}
 	switch {
-	case first.IsZero():
-	case first.After(now):
+	case first == 0:
+	case first > now:
 		d.arm(first)
 	default:
 		c.failing = c.node.down("does not answer")
@@ -117,7 +117,7 @@ func (d *deadlines) late() {
 
 // expire fails the requests of one class whose deadline has passed, from
 // position p on, and returns the position of the first that it has not.
-func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
+func (d *deadlines) expire(p uint64, slow bool, now time.Duration) uint64 {
 	c := d.c
 	var why loss
 	for p = max(p, c.queue.head); p < c.queue.tail; p++ {
@@ -125,7 +125,7 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
 		if e.slow != slow || e.to == nil || e.begun {
 			continue
 		}
-		if e.deadline.After(now) {
+		if e.deadline > now {
 			break
 		}
 		if why.certain == nil {
@@ -142,29 +142,29 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Time) uint64 {
 
 // silent reports whether the first awaited reply is past its deadline and
 // nothing at all has come for as long.
-func (d *deadlines) silent(now time.Time) bool {
+func (d *deadlines) silent(now time.Duration) bool {
 	c := d.c
 	if c.queue.len() == 0 {
 		return false
 	}
 	e := c.queue.at(c.queue.head)
-	return !e.deadline.After(now) && now.Sub(c.lastByte) >= c.timeout(e)
+	return e.deadline <= now && now-c.lastByte >= c.timeout(e)
 }
 
 // next is when to look again.
-func (d *deadlines) next(now time.Time) time.Time {
+func (d *deadlines) next(now time.Duration) time.Duration {
 	c := d.c
 	if c.queue.len() == 0 {
 		return d.idle(now)
 	}
 	head := c.queue.at(c.queue.head)
 	at := head.deadline
-	if !at.After(now) { // late, but bytes have come
-		at = c.lastByte.Add(c.timeout(head))
+	if at <= now { // late, but bytes have come
+		at = c.lastByte + c.timeout(head)
 	}
 	for _, p := range []uint64{d.ordinary, d.slow} {
 		if p = max(p, c.queue.head); p < c.queue.tail {
-			if t := c.queue.at(p).deadline; t.After(now) && t.Before(at) {
+			if t := c.queue.at(p).deadline; t > now && t < at {
 				at = t
 			}
 		}
@@ -173,13 +173,13 @@ func (d *deadlines) next(now time.Time) time.Time {
 }
 
 // idle asks a silent server for a sign of life, and says when to look again.
-func (d *deadlines) idle(now time.Time) time.Time {
+func (d *deadlines) idle(now time.Duration) time.Duration {
 	c := d.c
-	if due := c.lastByte.Add(idlePing); due.After(now) {
+	if due := c.lastByte + idlePing; due > now {
 		return due
 	}
 	c.Send(discard{}, 0, ping, false, false)
-	return now.Add(c.node.opt.Request)
+	return now + c.node.opt.Request
 }
 
 var ping = []byte("*1\r\n$4\r\nPING\r\n")

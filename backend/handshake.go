@@ -39,7 +39,7 @@ type handshake struct {
 	reply    []byte // of the step under way
 	id       int64  // CLIENT ID; 0: the server does not say
 	runID    string // "": the server does not say
-	giveUpAt time.Time
+	giveUpAt time.Duration
 }
 
 // step is one command of the handshake, and what is made of its reply. An error
@@ -136,7 +136,7 @@ func (c *Conn) becomeReady() {
 	c.state = ready
 	c.failing = nil
 	c.trouble = ""
-	c.readySince = n.loop.Now()
+	c.readySince = n.loop.Elapsed()
 	c.lastByte = c.readySince
 	if c.wasReady {
 		n.stats.Reconnects++

@@ -6,8 +6,8 @@ import "time"
 type entry struct {
 	to       Receiver // nil: the reply is thrown away
 	seq      uint64
-	end      uint64    // of the connection's stream, behind the request's last byte
-	deadline time.Time // of the reply
+	end      uint64        // of the connection's stream, behind the request's last byte
+	deadline time.Duration // of the reply, by the loop's Elapsed
 	mayWrite bool
 	slow     bool
 	begun    bool // a piece of the reply has been handed over

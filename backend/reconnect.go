@@ -18,12 +18,12 @@ func (c *Conn) reconnect() {
 		c.state = stopped
 		return
 	}
-	if lived := n.loop.Now().Sub(c.readySince); !c.readySince.IsZero() && lived >= maxBackoff {
+	if lived := n.loop.Elapsed() - c.readySince; c.readySince != 0 && lived >= maxBackoff {
 		c.attempts = 0
-	} else if !c.readySince.IsZero() {
+	} else if c.readySince != 0 {
 		c.attempts++
 	}
-	c.readySince = time.Time{}
+	c.readySince = 0
 	c.state = waiting
 	if c.attempts > 0 && c.failing == nil {
 		c.failing = n.down("is unreachable")

@@ -44,10 +44,11 @@ func newScript(t *testing.T) *script {
 	return s
 }
 
-func (s *script) Now() time.Time     { return s.now }
-func (s *script) AtEnd(func())       {}
-func (s *script) Post(f func()) bool { f(); return true }
-func (s *script) Memory() int        { return 0 }
+func (s *script) Now() time.Time         { return s.now }
+func (s *script) Elapsed() time.Duration { return time.Duration(s.now.UnixNano()) }
+func (s *script) AtEnd(func())           {}
+func (s *script) Post(f func()) bool     { f(); return true }
+func (s *script) Memory() int            { return 0 }
 func (s *script) Dial(address string, _ time.Duration, h ioloop.Handler) {
 	s.dialled = append(s.dialled, address)
 	s.dials = append(s.dials, h)

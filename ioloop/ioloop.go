@@ -97,8 +97,11 @@ type Timer interface {
 
 // Loop is an event loop. All methods but Post are used on its own goroutine.
 type Loop interface {
-	// Now is the monotonic time at which this iteration began.
+	// Now is the monotonic time at which the events under way were fetched.
 	Now() time.Time
+	// Elapsed is Now as a number: the time since some instant before the loop
+	// began, positive and never going back. It is cheaper to reckon with.
+	Elapsed() time.Duration
 	// After calls f once d has passed, measured from Now.
 	After(d time.Duration, f func()) Timer
 	// AtEnd calls f once, at the end of this iteration, before output is

@@ -142,7 +142,7 @@ func (c *Core) clientLines(filter *local.ClientFilter) []clientLine {
 
 // appendDescription appends the session's line in CLIENT LIST, without its end.
 func (s *Session) appendDescription(dst []byte) []byte {
-	now := s.core.loop.Now()
+	now := s.core.loop.Elapsed()
 	field := func(name string, value int) {
 		dst = append(dst, name...)
 		dst = strconv.AppendInt(dst, int64(value), 10)
@@ -152,8 +152,8 @@ func (s *Session) appendDescription(dst []byte) []byte {
 	text(" addr=", s.conn.RemoteAddr())
 	text(" laddr=", s.conn.LocalAddr())
 	text(" fd=-1 name=", s.client.Name)
-	field(" age=", int(now.Sub(s.since)/time.Second))
-	field(" idle=", int(now.Sub(s.active)/time.Second))
+	field(" age=", int((now-s.since)/time.Second))
+	field(" idle=", int((now-s.active)/time.Second))
 	text(" flags=N db=0 sub=0 psub=0 ssub=0 multi=-1", "")
 	field(" qbuf=", s.conn.Kept())
 	field(" obl=", s.conn.Buffered())

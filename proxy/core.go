@@ -58,7 +58,6 @@ type Core struct {
 	sessions []*Session    // that are open
 	commands atomic.Uint64 // executed; written on the loop
 	stats    Stats
-	begin    time.Time // what slots' times are counted from
 	closed   bool
 	// drained is called when the last client is gone, once it is set.
 	drained     func()
@@ -93,7 +92,6 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 		c.conn(p, 2)
 	}
 	c.stats.Commands = make([]metric.Commands, len(Families()))
-	c.begin = loop.Now()
 	c.Peers.join(c)
 	c.watchIdle()
 	return c

@@ -22,9 +22,9 @@ func (c *Core) idleInterval() time.Duration {
 // closeIdle ends, without a word as Redis does, those clients that have sent
 // nothing for too long and wait for nothing.
 func (c *Core) closeIdle() {
-	now := c.loop.Now()
+	now := c.loop.Elapsed()
 	for _, s := range c.sessions {
-		if !s.gone && !s.ending && s.replies.empty() && s.conn.Buffered() == 0 && now.Sub(s.active) >= c.Limits.ClientIdle {
+		if !s.gone && !s.ending && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= c.Limits.ClientIdle {
 			c.Log.Debug("idle client closed (timeouts.client_idle)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
 			c.stats.Cut[metric.CutIdle]++
 			s.end()

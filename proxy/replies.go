@@ -18,7 +18,7 @@ type slot struct {
 	mute    bool // the client has asked for no reply
 	family  uint8
 	result  metric.Result
-	since   time.Duration // when the request was executed, by the core's clock
+	since   time.Duration // when the request was executed, by the loop's Elapsed
 }
 
 // replyQueue holds a slot for each command whose reply is not fully out, in the
@@ -42,7 +42,7 @@ func (s *Session) await(size int) uint64 {
 	seq := q.tail
 	q.tail++
 	sl := q.at(seq)
-	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.clock()
+	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.loop.Elapsed()
 	s.inflight += size
 	return seq
 }
@@ -109,7 +109,7 @@ func (s *Session) count(sl *slot) {
 	stats.Results[sl.result]++
 	if !sl.local {
 		s.measure(sl.size)
-		stats.Duration.Observe(s.core.clock() - sl.since)
+		stats.Duration.Observe(s.core.loop.Elapsed() - sl.since)
 	}
 }
 

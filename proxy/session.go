@@ -28,8 +28,8 @@ type Session struct {
 	client  local.Client
 	scope   router.Scope
 	number  int              // index in core.sessions
-	since   time.Time        // it was opened
-	active  time.Time        // input last came
+	since   time.Duration    // it was opened, by the loop's Elapsed
+	active  time.Duration    // input last came
 	last    *command.Command // executed
 	mute    bool             // the command under way gets no reply: CLIENT REPLY
 
@@ -58,7 +58,7 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 		return
 	}
 	s.conn = conn
-	s.since = s.core.loop.Now()
+	s.since = s.core.loop.Elapsed()
 	s.active = s.since
 	s.core.addSession(s)
 	if s.core.draining() {
@@ -68,7 +68,7 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 
 // Data implements ioloop.Handler.
 func (s *Session) Data(b []byte) int {
-	s.active = s.core.loop.Now()
+	s.active = s.core.loop.Elapsed()
 	used, commands := s.serve(b)
 	s.core.commands.Add(uint64(commands))
 	s.core.stats.Received += uint64(used)

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"slices"
-	"time"
 
 	"ringmain/backend"
 	"ringmain/command"
@@ -58,9 +57,6 @@ func (c *Core) Stats() Stats {
 func serverStats(n *backend.Node) ServerStats {
 	return ServerStats{Server: n.Stats(), Down: n.Down(), InFlight: n.InFlight(), Queued: n.Queued()}
 }
-
-// clock is the time of this iteration since the core's beginning.
-func (c *Core) clock() time.Duration { return c.loop.Now().Sub(c.begin) }
 
 // resultOf tells a reply's result by its beginning.
 func resultOf(reply []byte) metric.Result {

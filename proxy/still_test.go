@@ -21,7 +21,8 @@ type stillLoop struct {
 	memory  int
 }
 
-func (l *stillLoop) Now() time.Time { return l.now }
+func (l *stillLoop) Now() time.Time         { return l.now }
+func (l *stillLoop) Elapsed() time.Duration { return time.Duration(l.now.UnixNano()) }
 func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
 	l.sweep = f
 	return stillTimer{}

@@ -29,7 +29,9 @@ const (
 type Loop struct {
 	epfd, wakefd int
 	noShortWait  bool // the kernel knows no waits in microseconds
-	now          time.Time
+	now, began   time.Time
+	elapsed      time.Duration // from began to now
+	iterations   uint64
 	conns        []*conn // by file descriptor
 	open         int
 	events       [maxEvents]unix.EpollEvent
@@ -80,7 +82,8 @@ func New(options ...Option) (*Loop, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	l := &Loop{epfd: epfd, wakefd: wakefd, now: time.Now(), lookup: lookupName}
+	l := &Loop{epfd: epfd, wakefd: wakefd, began: time.Now(), lookup: lookupName}
+	l.turn()
 	for _, o := range options {
 		o(l)
 	}
@@ -114,7 +117,8 @@ func (l *Loop) iterate() error {
 	if err != nil {
 		return err
 	}
-	l.now = time.Now()
+	l.iterations++
+	l.turn()
 	l.deliverOld()
 	l.serve(n)
 	for polls := 0; polls < maxPolls && len(l.dirty) < maxBatch; polls++ {
@@ -124,7 +128,7 @@ func (l *Loop) iterate() error {
 		if n == 0 {
 			break
 		}
-		l.now = time.Now()
+		l.turn()
 		if !l.serve(n) {
 			break
 		}
@@ -242,12 +246,31 @@ func (l *Loop) timeout() int {
 // Now implements ioloop.Loop.
 func (l *Loop) Now() time.Time { return l.now }
 
+// Elapsed implements ioloop.Loop.
+func (l *Loop) Elapsed() time.Duration { return l.elapsed }
+
+// turn notes that it is later.
+func (l *Loop) turn() {
+	l.now = time.Now()
+	l.elapsed = l.now.Sub(l.began) + 1
+}
+
 // Memory implements ioloop.Loop.
 func (l *Loop) Memory() int { return l.buffers.lent }
 
 // Clients is the number of accepted connections that the loop has or is about
 // to have. Any goroutine may call it.
 func (l *Loop) Clients() int { return int(l.clients.Load()) }
+
+// Iterations is how many there have been. It is called on the loop.
+func (l *Loop) Iterations() uint64 { return l.iterations }
+
+// Posted is how many calls wait to be run. Any goroutine may call it.
+func (l *Loop) Posted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.posted)
+}
 
 // After implements ioloop.Loop.
 func (l *Loop) After(d time.Duration, f func()) ioloop.Timer {

@@ -83,17 +83,25 @@ var turnTests = []test{
 			}
 		})
 	}},
-	{"the clock does not move within an iteration and does between them", func(e *env) {
+	{"the clock does not move within a call, never goes back, and counts the same both ways", func(e *env) {
 		var at []time.Time
 		e.do(func() {
-			a := e.loop.Now()
+			a, elapsed := e.loop.Now(), e.loop.Elapsed()
+			if !e.loop.Now().Equal(a) || e.loop.Elapsed() != elapsed || elapsed <= 0 {
+				e.Errorf("now %v, elapsed %v; a moment ago %v, %v", e.loop.Now(), e.loop.Elapsed(), a, elapsed)
+			}
 			e.loop.AtEnd(func() {
-				if !e.loop.Now().Equal(a) {
-					e.Error("it moves within an iteration")
+				if e.loop.Now().Before(a) || e.loop.Elapsed() < elapsed {
+					e.Error("it goes back")
 				}
 			})
 			at = append(at, a)
-			e.loop.After(5*time.Millisecond, func() { at = append(at, e.loop.Now()) })
+			e.loop.After(5*time.Millisecond, func() {
+				at = append(at, e.loop.Now())
+				if a, b := at[1].Sub(at[0]), e.loop.Elapsed()-elapsed; a != b {
+					e.Errorf("%v or %v have passed", a, b)
+				}
+			})
 		})
 		e.wait("the timer is called", func() bool { return len(at) == 2 })
 		if d := at[1].Sub(at[0]); d < 5*time.Millisecond {

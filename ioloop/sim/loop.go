@@ -63,6 +63,9 @@ func (l *Loop) Now() time.Time {
 	return epoch.Add(l.w.now)
 }
 
+// Elapsed implements ioloop.Loop.
+func (l *Loop) Elapsed() time.Duration { return l.Now().Sub(epoch) + 1 }
+
 // After implements ioloop.Loop. Timers of one time are called in the order in
 // which they were made.
 func (l *Loop) After(d time.Duration, f func()) ioloop.Timer {

@@ -56,6 +56,7 @@ func sameReply(args []string, got, want []byte) bool {
 type twinLoop struct{ now func() time.Duration }
 
 func (l twinLoop) Now() time.Time                           { return time.Unix(0, 0).Add(l.now()) }
+func (l twinLoop) Elapsed() time.Duration                   { return l.now() + 1 }
 func (twinLoop) After(time.Duration, func()) ioloop.Timer   { panic("not needed") }
 func (twinLoop) AtEnd(func())                               { panic("not needed") }
 func (twinLoop) Dial(string, time.Duration, ioloop.Handler) { panic("not needed") }
