@@ -67,6 +67,7 @@ COPY @str @new
 COPY @str @num
 COPY @str @num REPLACE
 COPY @list @new DB 0 REPLACE
+COPY @list @new DB 1
 COPY @none @new
 COPY @str @str
 DECR @num
@@ -467,9 +468,12 @@ SORT @ints BY nosort
 SORT @zset BY nosort
 SORT @ints GET #
 SORT @ints BY nosort GET # STORE @new
+SORT @ints BY w_*
+SORT @ints GET w_* GET #
 SORT @str
 SORT_RO @ints
 SORT_RO @set ALPHA ASC
+SORT_RO @ints BY w_*->f
 SORT_RO @ints STORE x
 SPOP @set
 SPOP @set 2

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +21,8 @@ type mode struct {
 	loose bool
 	// reason says why the bytes may differ. Empty only for exact.
 	reason string
+	// listed: it is one of the differences that users read of.
+	listed bool
 }
 
 func plain(m difftest.Mode) func(prev, got, want *difftest.Reply) string {
@@ -31,10 +35,6 @@ func unordered(size int) mode {
 	return mode{compare: plain(difftest.Unordered(size)), reason: "Redis promises no order, and each server hashes with a seed of its own"}
 }
 
-func jumbled(but ...string) mode {
-	return mode{compare: plain(difftest.Jumbled(but...)), reason: "Redis keeps commands in hash tables; our summaries are our own words"}
-}
-
 func near(slack, from int64, reason string) mode {
 	return mode{compare: plain(difftest.Within(slack, from)), reason: reason}
 }
@@ -44,10 +44,14 @@ const seconds, milliseconds = 5, 5000
 // ofTime are the readings that change while the two servers are asked.
 const ofTime = "time passes between the two servers' replies"
 
+// knowsMore: the lone server's version has fewer commands, and tells them in the
+// order of a hash table.
+const knowsMore = "the proxy knows the commands of newer versions too"
+
 // modes are those of the commands that are not compared byte for byte.
 var modes = map[string]mode{
 	"sinter": unordered(1), "sunion": unordered(1), "sdiff": unordered(1), "smembers": unordered(1),
-	"hkeys": unordered(1), "hvals": unordered(1), "hgetall": unordered(2), "keys": unordered(1), "command|list": unordered(1),
+	"hkeys": unordered(1), "hvals": unordered(1), "hgetall": unordered(2), "keys": unordered(1),
 
 	"ttl": near(seconds, 1, ofTime), "pttl": near(milliseconds, 1, ofTime),
 	"expiretime": near(seconds, 1_000, ofTime), "pexpiretime": near(milliseconds, 1_000_000, ofTime),
@@ -58,17 +62,23 @@ var modes = map[string]mode{
 	"xinfo|stream":    near(milliseconds, 1_000_000_000_000, "times of delivery and of the consumers"),
 	"xadd":            {compare: sameOrNow, loose: true, reason: "Redis makes up the ID from the time of day"},
 
-	"client|id":   {compare: plain(difftest.Shape), reason: "each server numbers its own connections"},
-	"hello":       {compare: plain(difftest.Fields(1<<30, "id")), reason: "the connection's number"},
-	"info":        {compare: sameKind, reason: "two servers say different things of themselves"},
-	"client|info": {compare: sameKind, reason: "each has its own connections"},
-	"client|list": {compare: sameKind, reason: "each has its own connections"},
-	"lolwut":      {compare: sameKind, reason: "a drawing by chance"},
-	"config|get":  unordered(2),
-	"command":     jumbled(), "command|info": jumbled(),
-	"command|docs": jumbled("summary"),
-	"randomkey":    {compare: drawnKey, before: allKeys, reason: "Redis chooses by chance"},
-	"scan":         {compare: scannedKeys, before: allKeys, reason: "cursors and order are each server's own"},
+	"client|id":     {compare: plain(difftest.Shape), reason: "each server numbers its own connections", listed: true},
+	"hello":         {compare: plain(difftest.Fields(1<<30, "id")), reason: "the connection's number", listed: true},
+	"info":          {compare: sameKind, reason: "two servers say different things of themselves", listed: true},
+	"client|info":   {compare: sameKind, reason: "each has its own connections", listed: true},
+	"client|list":   {compare: sameKind, reason: "each has its own connections", listed: true},
+	"lolwut":        {compare: sameKind, reason: "a drawing by chance"},
+	"command":       {compare: sameCommands(infoRows), reason: knowsMore, listed: true},
+	"command|info":  {compare: sameCommands(infoRows), reason: knowsMore, listed: true},
+	"command|list":  {compare: plain(difftest.More(1)), reason: knowsMore, listed: true},
+	"command|docs":  {compare: sameCommands(docsRows), reason: knowsMore + "; our summaries are our own words", listed: true},
+	"command|count": {compare: atLeast, reason: knowsMore, listed: true},
+	"command|help":  {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
+	"client|help":   {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
+	"config|help":   {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
+	"config|get":    {compare: configSubset, reason: "the proxy's configuration is not that of Redis", listed: true},
+	"randomkey":     {compare: drawnKey, before: allKeys, reason: "Redis chooses by chance", listed: true},
+	"scan":          {compare: scannedKeys, before: allKeys, reason: "cursors and order are each server's own", listed: true},
 
 	"memory|usage": {compare: sameSize, reason: "the tables of a server's keys differ in size"},
 	"dump":         {compare: sameDump, reason: "the order in a hash table is each server's own, and a stream keeps times"},
@@ -104,6 +114,68 @@ func modeOf(args []string) mode {
 	return m
 }
 
+// sameCommands compares descriptions of commands, one by one and subcommands by
+// themselves; Ringmain may have more.
+func sameCommands(rows func(v *difftest.Value, into map[string]string)) func(_, got, want *difftest.Reply) string {
+	return func(_, got, want *difftest.Reply) string {
+		if !got.IsAggregate() || got.Kind != want.Kind || len(got.Elems) < len(want.Elems) {
+			return cmp.Or(difftest.Exact(got, want), "there are fewer")
+		}
+		g, w := map[string]string{}, map[string]string{}
+		rows(&got.Value, g)
+		rows(&want.Value, w)
+		for name, text := range w {
+			if g[name] != text {
+				return name + " is described as " + g[name] + ", not " + text
+			}
+		}
+		return ""
+	}
+}
+
+// infoRows are those of COMMAND INFO. A null is a command that is unknown.
+func infoRows(v *difftest.Value, into map[string]string) {
+	for i := range v.Elems {
+		row := &v.Elems[i]
+		if row.Null || len(row.Elems) != 10 {
+			into[fmt.Sprint("number ", i)] = row.String()
+			continue
+		}
+		var text []string
+		for k := 1; k < 9; k++ {
+			text = append(text, difftest.Jumble(&row.Elems[k]))
+		}
+		into[row.Elems[0].Text] = strings.Join(text, " ")
+		infoRows(&row.Elems[9], into)
+	}
+}
+
+// docsRows are those of COMMAND DOCS: names and maps.
+func docsRows(v *difftest.Value, into map[string]string) {
+	for i := 0; i+1 < len(v.Elems); i += 2 {
+		row := &v.Elems[i+1]
+		into[v.Elems[i].Text] = difftest.Jumble(row, "summary", "complexity", "history", "replaced_by", "subcommands")
+		for k := 0; k+1 < len(row.Elems); k += 2 {
+			if row.Elems[k].Text == "subcommands" {
+				docsRows(&row.Elems[k+1], into)
+			}
+		}
+	}
+}
+
+// atLeast compares numbers of which Ringmain's may be larger.
+func atLeast(_, got, want *difftest.Reply) string {
+	g, ok := got.Int()
+	w, ok2 := want.Int()
+	if !ok || !ok2 || got.Kind != want.Kind || g < w {
+		return difftest.Exact(got, want)
+	}
+	return ""
+}
+
+// configSubset compares parameters: what Ringmain says is what Redis says.
+func configSubset(_, got, want *difftest.Reply) string { return difftest.More(2)(want, got) }
+
 func allKeys([]string) []string { return []string{"KEYS", "*"} }
 
 // drawnKey is for RANDOMKEY.
@@ -123,15 +195,7 @@ func scannedKeys(prev, got, want *difftest.Reply) string {
 }
 
 // sameKind compares the types only.
-func sameKind(_, got, want *difftest.Reply) string {
-	if got.IsError() || want.IsError() {
-		return difftest.Exact(got, want)
-	}
-	if got.Kind != want.Kind || (got.Text == "") != (want.Text == "") {
-		return "the types differ"
-	}
-	return ""
-}
+func sameKind(_, got, want *difftest.Reply) string { return difftest.Kind(got, want) }
 
 // sameTime compares replies of TIME.
 func sameTime(_, got, want *difftest.Reply) string {

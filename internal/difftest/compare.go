@@ -148,6 +148,16 @@ func shape(got, want *Value) string {
 	return ""
 }
 
+// Kind compares types, and errors byte for byte.
+func Kind(got, want *Reply) string {
+	return exactErrors(func(got, want *Reply) string {
+		if got.Kind != want.Kind {
+			return fmt.Sprintf("type %q stands for %q", got.Kind, want.Kind)
+		}
+		return ""
+	})(got, want)
+}
+
 // Length compares the types and lengths of strings.
 func Length(got, want *Reply) string {
 	return exactErrors(func(got, want *Reply) string {
@@ -159,10 +169,10 @@ func Length(got, want *Reply) string {
 }
 
 // Jumbled compares values whose aggregates come in any order at any depth. The
-// values behind the names in but may differ.
+// names in but, and the values behind them, are left out.
 func Jumbled(but ...string) Mode {
 	return exactErrors(func(got, want *Reply) string {
-		g, w := jumbled(&got.Value, but), jumbled(&want.Value, but)
+		g, w := Jumble(&got.Value, but...), Jumble(&want.Value, but...)
 		for i := range min(len(g), len(w)) {
 			if g[i] != w[i] {
 				return fmt.Sprintf("in order, %s stands for %s", g[max(0, i-200):min(len(g), i+100)], w[max(0, i-200):min(len(w), i+100)])
@@ -175,17 +185,37 @@ func Jumbled(but ...string) Mode {
 	})
 }
 
-func jumbled(v *Value, but []string) string {
+// Jumble gives a form of v that is the same for all orders of its elements, and
+// leaves out the names in but and the values behind them.
+func Jumble(v *Value, but ...string) string {
 	if !v.IsAggregate() {
 		return v.String()
 	}
 	var out []string
-	for i := range v.Elems {
-		if i > 0 && slices.Contains(but, v.Elems[i-1].Text) {
+	for i := 0; i < len(v.Elems); i++ {
+		if i+1 < len(v.Elems) && slices.Contains(but, v.Elems[i].Text) {
+			i++
 			continue
 		}
-		out = append(out, jumbled(&v.Elems[i], but))
+		out = append(out, Jumble(&v.Elems[i], but...))
 	}
 	slices.Sort(out)
 	return fmt.Sprintf("%c[%s]", v.Kind, strings.Join(out, " "))
+}
+
+// More compares aggregates in any order; got may have more elements, of which
+// each group of size counts as one.
+func More(size int) Mode {
+	return exactErrors(func(got, want *Reply) string {
+		if got.Kind != want.Kind || !got.IsAggregate() {
+			return "the types differ"
+		}
+		there := groups(got.Elems, size)
+		for _, one := range groups(want.Elems, size) {
+			if _, found := slices.BinarySearch(there, one); !found {
+				return "there is no " + one
+			}
+		}
+		return ""
+	})
 }
