@@ -13,7 +13,7 @@ type Difference struct {
 // refuses says so itself. The documentation prints them, and the test that
 // compares replies with a real server accepts no others.
 var Differences = []Difference{
-	{[]string{"scan"}, "Cursors are other numbers, keys come server by server, and a page may be empty before the end",
+	{[]string{"scan"}, "Cursors are other numbers, keys come server by server, and a page may be empty before the end; a cursor that no page gave may be refused",
 		"a cursor names its server; keys that a server holds but does not own are left out of its page"},
 	{[]string{"keys"}, "Keys come server by server; keys that a server does not own are left out", "Redis promises no order"},
 	{[]string{"randomkey"}, "May be nil, although there are keys, if the key that a server chose is not its own",
@@ -37,5 +37,7 @@ var Differences = []Difference{
 	{[]string{"command", "command|count", "command|info", "command|list", "command|docs", "command|getkeys", "command|getkeysandflags"},
 		"All commands of this page, whatever the servers have; `DOCS` has no complexity and no history, and sums commands up in other words",
 		"the proxy answers from its own table"},
+	{[]string{"command|getkeys", "command|getkeysandflags"}, "Of a request that would be an error, other keys or none", "Redis guesses then"},
+	{[]string{"client|help", "command|help", "config|help"}, "Tell what the proxy serves itself", "they would be wrong otherwise"},
 	{[]string{"time"}, "The proxy's time", "servers have a time each"},
 }
