@@ -78,83 +78,85 @@ func TestRedisCliScansEveryKeyOnceAndNoneThatIsMisplaced(t *testing.T) {
 	fill(t, r.Addr(), total, func(i int) []string { return []string{"SET", keyNumber(i), "v"} }, "+OK\r\n")
 	misplaced := misplace(t, r.Addr(), list, 200)
 	for _, s := range list { // those with a twin elsewhere are shown once
-		for i := range 100 {
+		for i := range 50 {
 			if _, err := s.Do("SET", keyNumber(i), "v"); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	for _, args := range [][]string{{"--scan"}, {"-3", "--scan", "--pattern", "key:*"}} {
-		seen := map[string]int{}
-		for line := range strings.Lines(cli(t, r.Addr(), args...)) {
-			name := strings.Trim(strings.TrimSpace(line), `"`)
-			seen[name]++
-			if misplaced[name] {
-				t.Errorf("%v: %s is shown, which lives where it does not belong", args, name)
-			}
-		}
-		for i := range total {
-			if n := seen[keyNumber(i)]; n != 1 {
-				t.Errorf("%v: %s is shown %d times", args, keyNumber(i), n)
-				break
-			}
-		}
-		if len(seen) != total {
-			t.Errorf("%v: %d keys are shown, want %d", args, len(seen), total)
+	for name, n := range scanned100k(t, r.Addr(), total, misplaced) {
+		if n != 1 {
+			t.Errorf("%s is shown %d times", name, n)
 		}
 	}
+	t.Run("while others come and go", func(t *testing.T) {
+		const others = 40_000
+		stop := comingAndGoing(r.Addr(), others)
+		scanned100k(t, r.Addr(), total, misplaced)
+		rounds, err := stop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rounds == 0 {
+			t.Error("no other keys came or went meanwhile")
+		}
+		t.Logf("%d rounds of %d other keys", rounds, others)
+	})
 }
 
-func TestRedisCliScansEveryKeyThatStaysWhileOthersComeAndGo(t *testing.T) {
-	const total, others = 100_000, 40_000
-	list := startRedis(t, 3)
-	r := startProcess(t, servers(list...), loops(2))
-	fill(t, r.Addr(), total, func(i int) []string { return []string{"SET", keyNumber(i), "v"} }, "+OK\r\n")
-	misplaced := misplace(t, r.Addr(), list, 50)
-	stop, ended := make(chan struct{}), make(chan error, 1)
-	rounds := 0
-	go func() {
-		var err error
-		for ; err == nil; rounds++ {
-			select {
-			case <-stop:
-				ended <- nil
-				return
-			default:
-				err = comeAndGo(r.Addr(), others)
-			}
-		}
-		ended <- err
-	}()
-	seen := map[string]bool{}
-	for line := range strings.Lines(cli(t, r.Addr(), "--scan")) {
+// scanned100k runs redis-cli --scan, and counts how often it shows each key. Those
+// with numbers have to be there, and nothing that is misplaced.
+func scanned100k(t *testing.T, addr string, total int, misplaced map[string]bool) map[string]int {
+	t.Helper()
+	seen := map[string]int{}
+	for line := range strings.Lines(cli(t, addr, "--scan")) {
 		name := strings.Trim(strings.TrimSpace(line), `"`)
-		seen[name] = true
+		seen[name]++
 		if misplaced[name] {
 			t.Errorf("%s is shown, which lives where it does not belong", name)
 		}
 	}
-	close(stop)
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
 	missing := 0
 	for i := range total {
-		if !seen[keyNumber(i)] {
+		if seen[keyNumber(i)] == 0 {
 			missing++
 		}
 	}
 	if missing > 0 {
 		t.Errorf("%d keys of %d that stayed were not shown", missing, total)
 	}
-	if rounds == 0 {
-		t.Error("no other keys came or went meanwhile")
+	return seen
+}
+
+// comingAndGoing makes and deletes n keys over and over until the function that it
+// returns is called, which says how often it has done so.
+func comingAndGoing(addr string, n int) func() (rounds int, err error) {
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	rounds := 0
+	go func() {
+		for {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			if err := comeAndGo(addr, n); err != nil {
+				ended <- err
+				return
+			}
+			rounds++
+		}
+	}()
+	return func() (int, error) {
+		close(stop)
+		err := <-ended
+		return rounds, err
 	}
-	t.Logf("%d rounds of %d other keys", rounds, others)
 }
 
 func TestScanWithAnyOptionsFindsEachKeyOnce(t *testing.T) {
-	const total = 2000
+	const total = 400
 	a := newArena(t)
 	misplaced := misplace(t, a.proxy.Addr(), a.nodes, 30)
 	fill(t, a.proxy.Addr(), total, func(i int) []string { return []string{"SET", keyNumber(i), "v"} }, "+OK\r\n")
@@ -223,7 +225,7 @@ func comeAndGo(addr string, n int) error {
 }
 
 func TestRedisCliFindsTheBiggestKeysAndMeasures(t *testing.T) {
-	const total = 5000
+	const total = 2000
 	r := startProcess(t, servers(startRedis(t, 3)...), loops(2))
 	fill(t, r.Addr(), total, func(i int) []string { return []string{"SET", keyNumber(i), "v"} }, "+OK\r\n")
 	w := dial(t, r.Addr())

@@ -329,7 +329,7 @@ func TestRandomSequencesLeaveTheSameReplyForReply(t *testing.T) {
 			for i := range clients {
 				t.Run(strconv.Itoa(i), func(t *testing.T) {
 					t.Parallel()
-					tallies[i] = a.randomClient(t, seed, i, each)
+					tallies[i] = a.randomClient(t, seed+uint64(clients), i, each)
 				})
 			}
 		})
@@ -386,13 +386,17 @@ func (a *arena) randomClient(t *testing.T, seed uint64, client, n int) tally {
 }
 
 // history is what was sent last.
-type history struct{ lines []string }
+type history []question
 
 func (h *history) add(list []question) {
-	for i := range list {
-		h.lines = append(h.lines, show(&list[i]))
-	}
-	h.lines = h.lines[max(0, len(h.lines)-1000):]
+	*h = append(*h, list...)
+	*h = (*h)[max(0, len(*h)-1000):]
 }
 
-func (h history) String() string { return strings.Join(h.lines, "\n") }
+func (h history) String() string {
+	var b strings.Builder
+	for i := range h {
+		b.WriteString(show(&h[i]) + "\n")
+	}
+	return b.String()
+}
