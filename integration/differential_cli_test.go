@@ -262,12 +262,13 @@ func TestRedisCliFindsTheBiggestKeysAndMeasures(t *testing.T) {
 // requests, connections.
 var statLine = regexp.MustCompile(`^(\d+)\s+[\d.]+[BKMG]\s+(\d+)\s+(\d+)\s+(\d+) \(\+\d+\)\s+(\d+)\s*$`)
 
+// statistics runs redis-cli --stat for a few lines, which come a buffer at a time.
 func statistics(t *testing.T, addr string, keys int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), gross)
 	defer cancel()
 	host, port := hostPort(addr)
-	cmd := exec.CommandContext(ctx, "redis-cli", "-h", host, "-p", port, "--stat", "-i", "0.1")
+	cmd := exec.CommandContext(ctx, "redis-cli", "-h", host, "-p", port, "--stat", "-i", "0.01")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
