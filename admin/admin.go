@@ -9,9 +9,12 @@ package admin
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Loop is an event loop.
@@ -48,13 +51,14 @@ type Server struct{ Pool, Node string }
 type Admin struct {
 	opt       Options
 	loops     []*watched
+	registry  *prometheus.Registry
 	phase     atomic.Int32
 	all, open http.Handler // the routes of Serve and of ServeProbes
 }
 
 // New makes an Admin. It starts nothing.
 func New(opt Options) *Admin {
-	a := &Admin{opt: opt}
+	a := &Admin{opt: opt, registry: prometheus.NewRegistry()}
 	for i, l := range opt.Loops {
 		a.loops = append(a.loops, newWatched(i, l))
 	}
@@ -68,9 +72,7 @@ func New(opt Options) *Admin {
 		"/":        http.HandlerFunc(index),
 		"/version": http.HandlerFunc(a.version),
 	}
-	for path, h := range probes {
-		everything[path] = h
-	}
+	maps.Copy(everything, probes)
 	a.all = localOnly(guard(everything))
 	return a
 }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -21,11 +20,10 @@ const maxScrapes = 4
 
 // metrics is the route that tells all that is counted.
 func (a *Admin) metrics() http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
+	a.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(&a.opt, a.loops))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelError),
 		MaxRequestsInFlight: maxScrapes,
 		// What is asked for again and again over a short way costs less as it is.
@@ -39,11 +37,12 @@ type collector struct {
 	loops   []*watched
 	labels  []string // of the loops
 	servers []Server
-	mu      sync.Mutex // for read
+	// round holds a token while the loops are read.
+	round chan struct{}
 }
 
 func newCollector(opt *Options, loops []*watched) *collector {
-	c := &collector{opt: opt, loops: loops}
+	c := &collector{opt: opt, loops: loops, round: make(chan struct{}, 1)}
 	for _, l := range loops {
 		c.labels = append(c.labels, strconv.Itoa(l.index))
 	}
@@ -63,9 +62,9 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	c.mu.Lock()
+	c.round <- struct{}{}
 	readings, fresh := read(c.loops)
-	c.mu.Unlock()
+	<-c.round
 	e := emitter{out}
 	e.gauge(descs.build, 1, c.opt.Version, runtime.Version())
 	if c.opt.Process != nil {
