@@ -1,6 +1,6 @@
 // Package cli holds the commands of the program that only look: at a
-// configuration, at where keys live, at another program's configuration. They
-// open no port and contact no server.
+// configuration, at where keys live, at another program's configuration, at how a
+// running Ringmain is. They open no port and contact no Redis server.
 package cli
 
 import (
@@ -36,7 +36,7 @@ type Command struct {
 // Commands are all of this package, in the order of the usage text.
 func Commands() []Command {
 	return []Command{
-		checkCommand.with(check), explainCommand.with(explain), importCommand.with(importFile),
+		checkCommand.with(check), explainCommand.with(explain), importCommand.with(importFile), probeCommand.with(probe),
 	}
 }
 

@@ -35,6 +35,30 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data)
 }
 
+// LoadAdmin reads what the file at path says of admin alone: whatever else is wrong
+// in it, a program that serves under an earlier version can be asked how it is.
+// The error is as that of Load.
+func LoadAdmin(path string) (Admin, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return Admin{}, err
+	}
+	c, d := decodeFile(data)
+	var faults Faults
+	for _, f := range append(d.faults, c.check()...) {
+		if f.Path != "" && !within(f.Path, "admin") {
+			continue
+		}
+		if f.Line == 0 {
+			f.Line = d.lineOf(f.Path)
+		}
+		f.File = path
+		faults = append(faults, f)
+	}
+	d.hideReplaced(faults)
+	return c.Admin, faults.orNil()
+}
+
 // readFile reads no more of a file than what shows that it is too large.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
