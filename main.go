@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -50,7 +51,7 @@ func interrupts() (ctx, atOnce context.Context, stop func()) {
 
 var (
 	serveCommand   = cli.Command{Name: "serve", Arguments: "[--config FILE]", Summary: "Serve clients; the command if none is given"}
-	versionCommand = cli.Command{Name: "version", Summary: "Print the version"}
+	versionCommand = cli.Command{Name: "version", Summary: "Print the version, that of Go, and the platform"}
 )
 
 // commands are all there are, in the order of the usage text. serve does not wait
@@ -110,7 +111,7 @@ func version(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(rest) > 0 {
 		return flags.Wrong("unexpected argument %q", rest[0])
 	}
-	fmt.Fprintln(stdout, "ringmain", app.Version)
+	fmt.Fprintln(stdout, "ringmain", app.Version, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
 	return cli.ExitOK
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -66,7 +67,7 @@ func TestTheExitCodeAndTheMessageTellWhatIsWrong(t *testing.T) {
 }
 
 func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
-	version := "ringmain " + app.Version + "\n"
+	version := "ringmain " + app.Version + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n"
 	for line, want := range map[string]string{
 		"version": version, "--version": version, "-version": version,
 		"help": "usage: ringmain [COMMAND]", "-h": "usage: ringmain [COMMAND]", "--help": "usage: ringmain [COMMAND]",

@@ -19,8 +19,9 @@ import (
 	"ringmain/proxy/local"
 )
 
-// Version is Ringmain's own.
-const Version = "0.1.0"
+// Version is Ringmain's own. Builds of a tree that git knows a tag of set it with
+// the linker's flag -X.
+var Version = "0.1.0"
 
 // App is one Ringmain process, or several of them in a test.
 type App struct {
