@@ -90,6 +90,7 @@ func (a *App) Run(ctx, atOnce context.Context) error {
 
 // start builds everything; each part registers how it is torn down.
 func (a *App) start() error {
+	a.limitMemory()
 	for _, note := range a.cfg.Notes {
 		a.log.Warn(note)
 	}

@@ -153,6 +153,10 @@ func fileError(name string, err error) error {
 // largest number of whole pages.
 const noCgroupLimit = 1 << 60
 
+// CgroupMemory is how much memory the process's cgroup allows it, if there is a
+// limit: the smallest of the cgroup and those around it.
+func CgroupMemory() (Size, bool) { return memoryLimit(os.DirFS("/")) }
+
 // memoryLimit is the smallest limit of the process's cgroup and those around
 // it, of either version.
 func memoryLimit(root fs.FS) (Size, bool) {
