@@ -6,12 +6,16 @@ FUZZTIME ?= 10m
 TESTTIMEOUT ?= 20m
 
 .DEFAULT_GOAL := build
-.PHONY: build deps test lint torture fuzz bench bench-quick bench-ab
+.PHONY: build image deps test lint torture fuzz bench bench-quick bench-ab
 
 build: ## the static binary ./ringmain
-	CGO_ENABLED=0 $(GO) build -trimpath -o ringmain .
+	@GO="$(GO)" scripts/build.sh ringmain
 
-deps: ## what the tests need from the system: redis, twemproxy, gcc, …
+image: ## the container image, into the archive ringmain.tar: make image IMAGE=registry.example/ringmain:1.0
+	@scripts/deps.sh image
+	@GO="$(GO)" IMAGE="$(IMAGE)" scripts/image.sh ringmain.tar
+
+deps: ## what the tests need from the system: redis, twemproxy, gcc, buildah, …
 	@scripts/deps.sh
 
 test: deps ## all tests under the race detector (`make lint` vets)

@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
-# Installs what building and testing need besides Go, on Debian and its
-# relatives. It does nothing, quickly, where everything is there. No service is
-# left running or enabled by it that was not there before.
+# deps.sh [image]: installs what building and testing need besides Go, or what
+# the container image needs alone, on Debian and its relatives. It does nothing,
+# quickly, where everything is there. No service is left running or enabled by it
+# that was not there before.
 set -euo pipefail
 
 packages=()
 need() { # need COMMAND PACKAGE
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || packages+=("$2")
 }
-need make make
-need gcc gcc
-need git git
-need nc netcat-openbsd
-need redis-server redis-server
-need redis-cli redis-tools
-need redis-benchmark redis-tools
-need nutcracker nutcracker
-[ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+need buildah buildah
+[ -s "${CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}" ] || packages+=(ca-certificates)
+if [ "${1:-}" != image ]; then
+  need make make
+  need gcc gcc
+  need git git
+  need nc netcat-openbsd
+  need redis-server redis-server
+  need redis-cli redis-tools
+  need redis-benchmark redis-tools
+  need nutcracker nutcracker
+  [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+fi
 
 if [ ${#packages[@]} -eq 0 ]; then
   exit 0
