@@ -144,7 +144,7 @@ func (l *log) String() string {
 
 func TestItServesUntilItIsAskedToStopAndEndsWithoutAnError(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte("listeners: [{address: '127.0.0.1:0'}]\npools: {main: {embedded: 2}}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\npools: {main: {embedded: 2}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -11,12 +11,17 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"ringmain/admin"
 	"ringmain/config"
 	"ringmain/ioloop/epoll"
 	"ringmain/proxy"
 	"ringmain/proxy/local"
+	"ringmain/router"
 )
 
 // Version is Ringmain's own. Builds of a tree that git knows a tag of set it with
@@ -31,6 +36,8 @@ type App struct {
 	// incarnation is random for each process; connections to servers bear it.
 	incarnation string
 
+	snapshot  *router.Snapshot
+	admin     *admin.Admin
 	loops     []*worker
 	listeners []*epoll.Listener
 	accepting []<-chan struct{} // by listener: closed when it accepts no more
@@ -39,6 +46,9 @@ type App struct {
 	work      sync.WaitGroup
 	failed    chan error
 	nextID    ids
+	refused   atomic.Int64 // clients beyond limits.clients
+
+	adminAddresses []string
 }
 
 // worker is a loop and what runs on it.
@@ -70,6 +80,10 @@ func (a *App) Addresses() []string {
 	return out
 }
 
+// AdminAddresses are those where the program speaks HTTP: admin.address and
+// admin.probe_address, as far as they are set. It is called after Ready.
+func (a *App) AdminAddresses() []string { return a.adminAddresses }
+
 // Run serves until ctx ends, then lets the clients have what they are owed, unless
 // atOnce ends too, and returns once everything it started has ended. It is called
 // once. The error is why it could not start or go on, or what went wrong while
@@ -78,6 +92,8 @@ func (a *App) Run(ctx, atOnce context.Context) error {
 	a.started = time.Now()
 	err := a.start()
 	if err == nil {
+		a.admin.SetReady()
+		a.notify(daemon.SdNotifyReady)
 		close(a.ready)
 		select {
 		case <-ctx.Done():
@@ -107,6 +123,9 @@ func (a *App) start() error {
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
+	if err := a.buildAdmin(); err != nil {
+		return err
+	}
 	a.serveListeners(servers)
 	return nil
 }
@@ -119,6 +138,13 @@ func (a *App) stop() error {
 	}
 	a.work.Wait()
 	return errors.Join(errs...)
+}
+
+// notify tells the service manager, if there is one that listens (sd_notify(3)).
+func (a *App) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		a.log.Warn("the service manager cannot be told", "state", state, "cause", err)
+	}
 }
 
 func (a *App) onStop(f func() error) { a.teardown = append(a.teardown, f) }

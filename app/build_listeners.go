@@ -114,8 +114,10 @@ func (d *admission) take(c *epoll.Accepted, scope router.Scope) {
 	case total < d.limit:
 		c.Attach(best.loop, best.core.NewSession(d.app.nextID.next(), scope))
 	case total < d.limit+refusedAtATime:
+		d.app.refused.Add(1)
 		c.Attach(best.loop, refusal{})
 	default:
+		d.app.refused.Add(1)
 		c.Refuse(tooMany)
 	}
 }

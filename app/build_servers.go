@@ -36,6 +36,7 @@ func (a *App) buildServers() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.snapshot = snapshot
 	s := &servers{snapshot: snapshot}
 	for i, server := range snapshot.Servers {
 		p := a.cfg.Pools[server.Pool]

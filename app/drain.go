@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // drain lets the clients have what they are owed: for drain.delay nothing changes
@@ -12,6 +14,8 @@ import (
 // gone, at the latest after drain.timeout or when atOnce ends.
 func (a *App) drain(atOnce context.Context) {
 	a.log.Info("stopping", "clients", a.clients(), "delay", a.cfg.Drain.Delay, "timeout", a.cfg.Drain.Timeout)
+	a.admin.SetDraining()
+	a.notify(daemon.SdNotifyStopping)
 	begin := time.Now()
 	wait(atOnce, time.Duration(a.cfg.Drain.Delay), nil)
 	a.stopListening()
