@@ -39,5 +39,6 @@ var Differences = []Difference{
 		"the proxy answers from its own table"},
 	{[]string{"command|getkeys", "command|getkeysandflags"}, "Of a request that would be an error, other keys or none", "Redis guesses then"},
 	{[]string{"client|help", "command|help", "config|help"}, "Tell what the proxy serves itself", "they would be wrong otherwise"},
+	{[]string{"quit"}, "Closes the connection also where `CLIENT REPLY` has turned replies off", "Redis forgets to"},
 	{[]string{"time"}, "The proxy's time", "servers have a time each"},
 }
