@@ -240,6 +240,12 @@ func TestRefusedCommandsSaySoAndTheConnectionStays(t *testing.T) {
 		expect(t, fmt.Sprintf("%q", args), w.do(args...), refused(c.Name)+c.Reason+"\r\n")
 		expect(t, "PING after "+c.Name, w.do("PING"), "+PONG\r\n")
 	}
+	for _, args := range [][]string{{"XREAD", "BLOCK", "0", "STREAMS", "k", "$"}, {"xread", "count", "1", "block", "1", "streams", "k", "0"},
+		{"XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "k", ">"}} {
+		if got := w.do(args...); !strings.HasPrefix(got, refused(args[0])) {
+			t.Errorf("%q: %q", args, got)
+		}
+	}
 	for c := range command.All() {
 		refuse(c)
 		for sub := range c.Subcommands() {
@@ -247,6 +253,9 @@ func TestRefusedCommandsSaySoAndTheConnectionStays(t *testing.T) {
 		}
 	}
 	t.Logf("%d commands are refused", n)
+	if n == 0 {
+		t.Error("no command is refused")
+	}
 }
 
 // A command that servers of this version do not have goes to one all the same:

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"ringmain/internal/difftest"
@@ -99,4 +100,28 @@ func (p *player) crosses(l line, names func(key int) naming) bool {
 	}
 	p.drain()
 	return true
+}
+
+func TestCommandsOfThousandsOfKeysAreMergedAsOneRedisWould(t *testing.T) {
+	a := newArena(t, loops(2))
+	const total = 5000
+	key := func(i int) string { return fmt.Sprintf("k%d\x00\r\n", i*7919%total) }
+	mset, keys := []string{"MSET"}, []string{}
+	for i := range total {
+		mset = append(mset, key(i), strings.Repeat(fmt.Sprint(i), i%40))
+		keys = append(keys, key(i), fmt.Sprint("missing", i), key(i/2)) // some twice
+	}
+	with := func(name string, keys ...string) question {
+		return question{append([]string{name}, keys...), exact, ""}
+	}
+	for _, protocol := range []int{2, 3} {
+		d := a.duel(t, protocol)
+		d.compare([]question{{mset, exact, ""}, with("MGET", keys...), with("EXISTS", keys...), with("TOUCH", keys...), with("DBSIZE"),
+			with("SADD", keys[0], "x"), with("DEL", keys[0]), with("SADD", keys[0], "x"), with("MGET", keys...), with("UNLINK", keys[:total]...),
+			with("MGET", keys...), with("DEL", keys...), with("DBSIZE"), with("MSET", mset[1:total]...), with("MSET", mset[1:total+1]...)})
+	}
+	a.tally.report(t)
+	if a.tally.requests != 30 {
+		t.Errorf("%d requests were compared", a.tally.requests)
+	}
 }
