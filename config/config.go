@@ -132,7 +132,8 @@ type Pool struct {
 	// 16, and nothing they hold survives the process. Zero means none; one of
 	// Embedded and Nodes is given.
 	Embedded int `yaml:"embedded"`
-	// Nodes are the servers. Their names and addresses are unique in the pool.
+	// Nodes are the servers. Their names and addresses are unique in the pool. One
+	// of which nothing else is to be said may be written as its address alone.
 	Nodes []Node `yaml:"nodes"`
 	// Database is the one on the servers that holds the pool's keys, and that
 	// clients see as database 0: 0 to 2,147,483,646.
@@ -161,7 +162,7 @@ type Node struct {
 	// as long as its name stays. Empty in the file: the address as written.
 	Name string `yaml:"name"`
 	// Address is host:port, [::1]:6379, or unix: and the absolute path of a
-	// socket. A host's name is looked up when a connection is made, not here.
+	// socket. A host's name is looked up whenever a connection is made.
 	Address string `yaml:"address"`
 	// Weight is the server's share, relative to the others': 1 to 100. With
 	// ring a unit is 640 points; with jump all weights are 1; ketama and modula
@@ -187,8 +188,10 @@ type PoolTimeouts struct {
 	Slow Duration `yaml:"slow"`
 }
 
-// Auth is a user name and a password. In a resolved configuration Password
-// holds the password, wherever it came from, and the other sources are empty.
+// Auth is what Ringmain presents to the servers: a user name and a password.
+//
+// In a resolved configuration Password holds the password, wherever it came from,
+// and the other sources are empty.
 type Auth struct {
 	// Username is the ACL user. Empty: the default user.
 	Username string `yaml:"username"`
