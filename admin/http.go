@@ -15,12 +15,12 @@ import (
 // Bounds of what one listener can be made to hold, and for how long. Whoever asks
 // comes every few seconds at most, so that an idle connection is worth little.
 const (
-	maxConnections = 64
+	maxConnections = 32
 	maxHeader      = 8 << 10
 	headerTimeout  = 2 * time.Second
 	readTimeout    = 5 * time.Second
 	writeTimeout   = 10 * time.Second
-	idleTimeout    = 5 * time.Second
+	idleTimeout    = 3 * time.Second
 	// lastAnswers is how long answers may take that are under way at the end.
 	lastAnswers = time.Second
 )

@@ -110,6 +110,44 @@ func TestAConnectionLastsNoLongerThanItIsOfUse(t *testing.T) {
 	}
 }
 
+func TestWhoDoesNotReadTheAnswerIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := serving(t, newAdmin())
+		defer stop()
+		c, err := p.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		pass(writeTimeout + time.Second)
+		if got, _ := io.ReadAll(c); len(got) > 0 {
+			t.Errorf("it was, and has now got %d bytes", len(got))
+		}
+	})
+}
+
+func TestARequestForTheWholeServerFindsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := serving(t, newAdmin())
+		defer stop()
+		c, err := p.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := io.WriteString(c, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || r.StatusCode != http.StatusNotFound {
+			t.Errorf("%v %v", r, err)
+		}
+	})
+}
+
 func TestARequestWithTooLongAHeaderIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := serving(t, newAdmin())

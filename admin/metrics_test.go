@@ -2,7 +2,9 @@ package admin
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"strings"
@@ -99,6 +101,35 @@ func TestEverythingThatIsCountedIsReported(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestAServerIsUpUnlessALoopFindsItDown(t *testing.T) {
+	for _, down := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
+		a := newAdmin()
+		for i := range down {
+			l := newFakeLoop(t)
+			l.stats.Servers = []ServerStats{{Down: down[i]}}
+			a.opt.Loops = append(a.opt.Loops, l)
+		}
+		up := 1
+		if down[0] || down[1] {
+			up = 0
+		}
+		want := fmt.Sprintf("ringmain_server_up{node=\"a\",pool=\"main\"} %d\n", up)
+		if text := ours(New(a.opt)); !strings.Contains(text, want) {
+			t.Errorf("%v: not there: %s", down, want)
+		}
+	}
+}
+
+func TestMetricsAreNotCompressed(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept-Encoding", "gzip, zstd")
+	w := httptest.NewRecorder()
+	newAdmin().open.ServeHTTP(w, r)
+	if e := w.Header().Get("Content-Encoding"); e != "" {
+		t.Errorf("they are, by %s", e)
 	}
 }
 

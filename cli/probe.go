@@ -77,13 +77,10 @@ func probeAddress(file string) (string, error) {
 	if port == "0" {
 		return "", fmt.Errorf("%s leaves the port to the system (%s): give --address", file, at)
 	}
-	switch host {
-	case "", "0.0.0.0", "localhost": // an image without /etc/hosts cannot look localhost up
+	if host == "localhost" { // which an image without /etc/hosts cannot look up
 		host = "127.0.0.1"
-	case "::":
-		host = "::1"
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, port), nil // all interfaces, when dialled, mean this machine
 }
 
 // askProbe returns nil if what is asked for at an address is answered with 200.

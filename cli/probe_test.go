@@ -40,6 +40,7 @@ func TestProbeAsksWhereTheConfigurationSays(t *testing.T) {
 		"admin: {address: 127.0.0.1:1, probe_address: 127.0.0.1:" + port + "}" + pools,
 		"admin: {address: '', probe_address: 0.0.0.0:" + port + "}" + pools,
 		"admin: {address: '', probe_address: ':" + port + "'}" + pools,
+		"admin: {address: '', probe_address: '[::]:" + port + "'}" + pools,
 		"admin: {address: '127.0.0.1:${NO_SUCH_PORT:-" + port + "}'}" + pools,
 		// What else is wrong is of no concern here.
 		"admin: {address: 127.0.0.1:" + port + "}\nloops: -1\nbogus: 1\npools: {main: {nodes: [a:1], auth: {password_file: /no/such/file}}}\n",

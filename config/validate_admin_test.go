@@ -1,6 +1,11 @@
 package config
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestAdminAddressesThatAreFreeAreAccepted(t *testing.T) {
 	for _, admin := range []string{
@@ -29,4 +34,37 @@ func TestAnEmptyAdminAddressIsNotTheDefault(t *testing.T) {
 
 func TestAUnixSocketCollidesWithNoPort(t *testing.T) {
 	mustParse(t, "listeners: [{address: 'unix:/run/r.sock'}]\nadmin: {address: 127.0.0.1:0}\npools: {main: {embedded: 1}}")
+}
+
+func loadAdmin(t *testing.T, text string) (Admin, error) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return LoadAdmin(name)
+}
+
+func TestAdminLoadsWhateverElseIsWrong(t *testing.T) {
+	got, err := loadAdmin(t, "loops: x\nadmin: {probe_address: ':9381'}\npools: 3\nlisteners: [{address: 127.0.0.1:9381}]\n")
+	if want := (Admin{"127.0.0.1:9380", ":9381"}); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestAdminDoesNotLoadIfItIsWrongItself(t *testing.T) {
+	t.Setenv("RINGMAIN_TEST_SECRET", "hunter2")
+	for text, want := range map[string]string{
+		"loops: 1\nadmin: {address: 10.0.0.1:1}":             "config.yaml:2: admin.address: ",
+		"admin: {addres: x}":                                 "config.yaml:1:9: admin.addres: unknown key",
+		"admin: {address: '${RINGMAIN_TEST_SECRET}'}":        "config.yaml:1: admin.address: ",
+		"admin: {address: '${RINGMAIN_TEST_NONE}'}":          "config.yaml:1:18: admin.address: ",
+		"admin: {address: 127.0.0.1:1}\nadmin: {address: x}": "is given twice",
+		"admin: [": "config.yaml:",
+		"- admin":  "config.yaml:1",
+	} {
+		if _, err := loadAdmin(t, text); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
 }
