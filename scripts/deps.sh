@@ -20,6 +20,7 @@ if [ "${1:-}" != image ]; then
   need redis-cli redis-tools
   need redis-benchmark redis-tools
   need nutcracker nutcracker
+  need systemd-analyze systemd
   [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 fi
 
