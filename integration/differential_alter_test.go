@@ -107,9 +107,9 @@ func (l line) inserted(i int, arg string, isKey bool) line {
 var numbers = []string{"0", "-1", "1", "2", "-2", "3.5", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
 	"1e3", "inf", "nan", " 1", "1 ", "+1", "01", "-0", "0x10"}
 
-// ofIdleTime are commands with a time in milliseconds that entries have been
-// idle for. They are not asked about the first few, which pass meanwhile.
-var ofIdleTime = []string{"xautoclaim", "xclaim", "xpending"}
+// ofSpans are commands with a time to live, or a time that entries have been idle
+// for. It is never a moment, which might pass between two servers' replies.
+var ofSpans = []string{"expire", "getex", "pexpire", "psetex", "restore", "set", "setex", "xautoclaim", "xclaim", "xpending"}
 
 // alterations are requests like l, most of them wrong in some way. types asks
 // for keys of every type too. head is how many arguments name the command.
@@ -136,7 +136,7 @@ func (l line) alterations(head int, types bool) []line {
 		out = append(out, l.with(i, "", false), l.with(i, "\x00\r\n\xff", false), l.with(i, "nosuch", false))
 		if strings.ContainsFunc(l.args[i], unicode.IsDigit) && len(l.args[i]) < 30 {
 			for _, number := range numbers {
-				if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n < 4 && slices.Contains(ofIdleTime, nameOf(l.args)) {
+				if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n < 4 && slices.Contains(ofSpans, nameOf(l.args)) {
 					continue
 				}
 				out = append(out, l.with(i, number, false))
