@@ -57,7 +57,8 @@ func ParseClientFilter(args [][]byte) (f *ClientFilter, text string) {
 		case "master", "replica", "slave", "pubsub": // nobody is one of these
 			return &ClientFilter{none: true}, ""
 		}
-		return nil, "ERR Unknown client type '" + string(args[1]) + "'"
+		kind, _, _ := bytes.Cut(args[1], []byte{0}) // as C does
+		return nil, "ERR Unknown client type '" + string(kind) + "'"
 	case len(args) > 1 && bytes.EqualFold(args[0], []byte("id")):
 		f = &ClientFilter{ids: map[int64]bool{}}
 		for _, arg := range args[1:] {

@@ -1,8 +1,11 @@
 package local
 
 import (
+	"bytes"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ringmain/command"
 	"ringmain/resp"
@@ -31,18 +34,23 @@ func DefaultParameters() Parameters {
 
 // configGet is CONFIG GET pattern [pattern …].
 func configGet(a *Answers, c *Call) {
-	var names []string
-	for name := range a.Parameters {
-		if slices.ContainsFunc(c.Args[2:], func(pattern []byte) bool {
-			return command.MatchGlob(pattern, []byte(name), true)
-		}) {
-			names = append(names, name)
+	found := map[string]string{}
+	for _, pattern := range c.Args[2:] {
+		if !bytes.ContainsAny(pattern, "[*?") { // a name, which comes back as it was written
+			if value, ok := a.Parameters[strings.ToLower(string(pattern))]; ok {
+				found[string(pattern)] = value
+			}
+			continue
+		}
+		for name, value := range a.Parameters {
+			if command.MatchGlob(pattern, []byte(name), true) {
+				found[name] = value
+			}
 		}
 	}
-	slices.Sort(names)
-	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(names))
-	for _, name := range names {
+	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
 		c.bulk(name)
-		c.bulk(a.Parameters[name])
+		c.bulk(found[name])
 	}
 }
