@@ -33,8 +33,8 @@ func quit(_ *Answers, c *Call) {
 
 func reset(_ *Answers, c *Call) {
 	c.Client.Name, c.Client.Protocol = "", 2
+	c.Unmute = c.Client.ReplyOff // but not of one reply that is skipped
 	c.Client.ReplyOff, c.Client.ReplySkip = false, false
-	c.Unmute = true
 	c.Out = redcon.AppendString(c.Out, "RESET")
 }
 
