@@ -9,12 +9,6 @@ import (
 	"ringmain/proxy"
 )
 
-// adminListener is an address where the program speaks HTTP, bound.
-type adminListener struct {
-	net.Listener
-	serve func(context.Context, net.Listener) error
-}
-
 // buildAdmin binds where the program speaks HTTP, so that a taken address stops
 // the start, and serves there. It is the last to stop: probes are answered while
 // clients drain.
@@ -22,6 +16,10 @@ func (a *App) buildAdmin() error {
 	a.admin = admin.New(admin.Options{
 		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: a.adminServers(),
 		Process: a.processStats, Log: a.log,
+	})
+	a.background(func(ctx context.Context) error {
+		a.admin.Watch(ctx)
+		return nil
 	})
 	for _, l := range []struct {
 		address, what string
@@ -37,20 +35,20 @@ func (a *App) buildAdmin() error {
 		if err != nil {
 			return wrap("listen on "+l.what+" "+l.address, err)
 		}
-		a.serveHTTP(listener, l.serve)
+		a.background(func(ctx context.Context) error { return l.serve(ctx, listener) })
 		a.log.Info("speaking HTTP", "address", listener.Addr(), "as", l.what)
 		a.adminAddresses = append(a.adminAddresses, listener.Addr().String())
 	}
 	return nil
 }
 
-// serveHTTP serves until the App stops.
-func (a *App) serveHTTP(l net.Listener, serve func(context.Context, net.Listener) error) {
+// background runs f until the App stops. An error of f's stops the App.
+func (a *App) background(f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	a.work.Go(func() {
 		defer close(ended)
-		if err := serve(ctx, l); err != nil {
+		if err := f(ctx); err != nil {
 			a.fail(err)
 		}
 	})

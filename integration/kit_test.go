@@ -101,7 +101,9 @@ func startRedis(t testing.TB, n int, options ...string) []*redistest.Server {
 type ringmain struct {
 	addr  string   // of its first listener
 	addrs []string // of all of them
+	admin []string // where it speaks HTTP
 	log   *logBuffer
+	drain func() // asks it to stop, and does not wait
 	stop  func() // waits until it has stopped; a second call does nothing
 }
 
@@ -132,17 +134,23 @@ func serve(t testing.TB, cfg *config.Config) *ringmain {
 	log := &logBuffer{}
 	a := app.New(cfg, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
+	atOnce, hurry := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx, context.Background()) }()
+	go func() { ended <- a.Run(ctx, atOnce) }()
 	select {
 	case <-a.Ready():
 	case err := <-ended:
 		cancel()
+		hurry()
 		t.Fatalf("Ringmain did not start: %v\n%s", err, log)
 	}
-	r := &ringmain{addr: a.Addresses()[0], addrs: a.Addresses(), log: log}
+	r := &ringmain{addr: a.Addresses()[0], addrs: a.Addresses(), admin: a.AdminAddresses(), log: log, drain: cancel}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
+		if cfg.Drain.Delay > 0 {
+			hurry()
+		}
+		defer hurry()
 		select {
 		case err := <-ended:
 			if err != nil {

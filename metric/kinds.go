@@ -12,11 +12,10 @@ const (
 	CutProtocol             // what it sent is no request
 	CutHTTP                 // it speaks HTTP or TLS
 	CutIdle                 // it sent nothing for too long
-	CutDrain                // it was still waiting for replies when the proxy ended
 	Cuts         int = iota // how many there are
 )
 
-var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "drain"}
+var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle"}
 
 // String is the reason as a label's value.
 func (c Cut) String() string { return cutNames[c] }
@@ -26,12 +25,11 @@ type Refusal uint8
 
 // The reasons for a Refusal.
 const (
-	RefusedMaxClients  Refusal = iota // limits.clients are connected
-	RefusedDescriptors                // the process may open no more files
-	Refusals           int     = iota // how many there are
+	RefusedMaxClients Refusal = iota // limits.clients are connected
+	Refusals          int     = iota // how many there are
 )
 
-var refusalNames = [Refusals]string{"max_clients", "descriptors"}
+var refusalNames = [Refusals]string{"max_clients"}
 
 // String is the reason as a label's value.
 func (r Refusal) String() string { return refusalNames[r] }

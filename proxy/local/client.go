@@ -59,6 +59,8 @@ func ParseClientFilter(args [][]byte) (f *ClientFilter, text string) {
 		}
 		kind, _, _ := bytes.Cut(args[1], []byte{0}) // as C does
 		return nil, "ERR Unknown client type '" + string(kind) + "'"
+	case len(args) > maxNames:
+		return nil, "ERR too many client IDs in one request"
 	case len(args) > 1 && bytes.EqualFold(args[0], []byte("id")):
 		f = &ClientFilter{ids: map[int64]bool{}}
 		for _, arg := range args[1:] {

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/tidwall/redcon"
@@ -97,8 +98,29 @@ var functions = func() []function {
 	return table
 }()
 
+// maxNames bounds the names or patterns in one request, as each may take some 50 us
+// and give some KiB of reply.
+const maxNames = 1000
+
+// asksForNames are the commands that take any number of names or patterns.
+var asksForNames = idsOf("command|docs", "command|info", "config|get")
+
+func idsOf(names ...string) map[int]bool {
+	ids := map[int]bool{}
+	for _, name := range names {
+		ids[command.ByName([]byte(name)).ID()] = true
+	}
+	return ids
+}
+
 // Answer answers a command whose policy is Local.
-func (a *Answers) Answer(c *Call) { functions[c.Command.ID()](a, c) }
+func (a *Answers) Answer(c *Call) {
+	if len(c.Args) > maxNames && asksForNames[c.Command.ID()] {
+		c.fail("ERR too many names in one request, at most " + strconv.Itoa(maxNames))
+		return
+	}
+	functions[c.Command.ID()](a, c)
+}
 
 // Known reports whether Answer has an answer to a command.
 func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }

@@ -3,6 +3,7 @@ package local
 import (
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/tidwall/redcon"
 
@@ -44,19 +45,31 @@ func commandGetKeys(_ *Answers, c *Call) {
 // commandDocs is COMMAND DOCS [name …]: of all commands, or of those named, as far
 // as there are any.
 func commandDocs(_ *Answers, c *Call) {
+	if len(c.Args) == 2 {
+		c.Out = append(c.Out, docsOfAll[c.Client.Protocol]()...)
+		return
+	}
 	var found []*command.Command
 	for _, name := range c.Args[2:] {
 		if cmd := command.ByName(name); cmd != nil {
 			found = append(found, cmd)
 		}
 	}
-	if len(c.Args) == 2 {
-		found = slices.Collect(command.All())
+	c.Out = appendDocs(c.Out, c.Client.Protocol, found)
+}
+
+func appendDocs(dst []byte, protocol int, commands []*command.Command) []byte {
+	dst = resp.AppendMap(dst, protocol, len(commands))
+	for _, cmd := range commands {
+		dst = command.AppendDocs(dst, cmd, protocol == 3)
 	}
-	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(found))
-	for _, cmd := range found {
-		c.Out = command.AppendDocs(c.Out, cmd, c.Client.Protocol == 3)
-	}
+	return dst
+}
+
+// docsOfAll are made when first asked for, which takes some 20 ms: by protocol.
+var docsOfAll = map[int]func() []byte{
+	2: sync.OnceValue(func() []byte { return appendDocs(nil, 2, slices.Collect(command.All())) }),
+	3: sync.OnceValue(func() []byte { return appendDocs(nil, 3, slices.Collect(command.All())) }),
 }
 
 // commandList is COMMAND LIST [FILTERBY …].

@@ -1,0 +1,190 @@
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"ringmain/config"
+	"ringmain/internal/redistest"
+)
+
+// withAdmin has Ringmain speak HTTP on a free port.
+func withAdmin(c *config.Config) { c.Admin.Address = "127.0.0.1:0" }
+
+// get asks Ringmain over HTTP.
+func (r *ringmain) get(t testing.TB, path string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get("http://" + r.admin[0] + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
+}
+
+// series are all that /metrics gives: values by name and labels. Histograms count
+// with their number of observations.
+func (r *ringmain) series(t testing.TB) map[string]float64 {
+	t.Helper()
+	status, body := r.get(t, "/metrics")
+	if status != http.StatusOK {
+		t.Fatalf("/metrics: %d %s", status, body)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			all[name+"{"+strings.Join(labels, ",")+"}"] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return all
+}
+
+func TestMetricsTellWhatHasHappened(t *testing.T) {
+	list := startRedis(t, 2)
+	r := start(t, servers(list...), loops(2), withAdmin)
+	w := dial(t, r.Addr())
+	for i := range 20 {
+		w.do("SET", fmt.Sprint("key", i), "v")
+	}
+	w.do("INCR", "key1")
+	w.do("NOSUCH")
+	w.do("MULTI")
+	w.do("MGET", "key1", "key2", "key3", "key4")
+	dial(t, r.Addr()).send("*1\r\nx\r\n") // no request
+	want := map[string]float64{
+		"ringmain_clients_connected{}":                                1,
+		"ringmain_clients_accepted_total{}":                           2,
+		"ringmain_clients_cut_total{reason=protocol}":                 1,
+		"ringmain_commands_total{family=string,result=ok}":            21,
+		"ringmain_commands_total{family=string,result=error}":         1,
+		"ringmain_commands_total{family=unknown,result=error}":        2,
+		"ringmain_commands_total{family=transactions,result=refused}": 1,
+		"ringmain_command_duration_seconds{family=string}":            22,
+	}
+	var got map[string]float64
+	eventually(t, "the counters have come up", func() bool {
+		got = r.series(t)
+		return got["ringmain_clients_connected{}"] == 1 && got["ringmain_clients_cut_total{reason=protocol}"] == 1
+	})
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s is %v, want %v", name, got[name], value)
+		}
+	}
+	up := func(node string) float64 { return r.series(t)["ringmain_server_up{node="+node+",pool=main}"] }
+	if up("a") != 1 || up("b") != 1 {
+		t.Errorf("up: a %v, b %v", up("a"), up("b"))
+	}
+	list[0].Kill()
+	eventually(t, "the server counts as down", func() bool {
+		w.do("MGET", "key1", "key2", "key3", "key4")
+		return up("a") == 0
+	})
+	if up("b") != 1 {
+		t.Error("the other server is down, too")
+	}
+	got = r.series(t)
+	if got["ringmain_server_errors_total{kind=lost,node=a,pool=main}"] == 0 || got["ringmain_commands_total{family=string,result=clusterdown}"] == 0 {
+		t.Errorf("nothing is counted of the loss: %v", got)
+	}
+}
+
+func TestTheNumberOfSeriesDoesNotDependOnClients(t *testing.T) {
+	r := start(t, servers(startRedis(t, 2)...), withAdmin)
+	w := dial(t, r.Addr())
+	w.do("SET", "k", "v")
+	before := len(r.series(t))
+	const different = 10_000
+	for i := 0; i < different; i += 100 {
+		batch := ""
+		for n := i; n < i+100; n++ {
+			batch += array(fmt.Sprint("COMMAND", n)) + array("SET", fmt.Sprint("key", n), "v") + array("CLIENT", "SETNAME", fmt.Sprint("name", n))
+		}
+		w.send(batch)
+		w.replies(300)
+	}
+	after := r.series(t)
+	if len(after) != before {
+		t.Errorf("%d series, %d before", len(after), before)
+	}
+	if n := after["ringmain_commands_total{family=unknown,result=error}"]; n != different {
+		t.Errorf("%v unknown commands are counted", n)
+	}
+}
+
+// TestWithAllServersDownTheProxyIsReadyAndItsLogStaysClear takes everything away
+// that Ringmain stands in front of: an application goes on without its cache, and
+// must not be taken out of service for it.
+func TestWithAllServersDownTheProxyIsReadyAndItsLogStaysClear(t *testing.T) {
+	list := startRedis(t, 3)
+	r := start(t, servers(list...), loops(2), withAdmin)
+	w := dial(t, r.Addr())
+	expect(t, "SET", w.do("SET", "k", "v"), "+OK\r\n")
+	for _, s := range list {
+		s.Kill()
+	}
+	for i := range 2000 {
+		if got := w.do("GET", fmt.Sprint("key", i)); !strings.HasPrefix(got, "-CLUSTERDOWN ") {
+			t.Fatalf("GET: %q", got)
+		}
+	}
+	for _, path := range []string{"/readyz", "/livez"} {
+		if status, body := r.get(t, path); status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	eventually(t, "the log names each server", func() bool {
+		return r.log.contains("level=WARN", "node=a") && r.log.contains("level=WARN", "node=b") && r.log.contains("level=WARN", "node=c")
+	})
+	if lines := strings.Count(r.log.String(), "\n"); lines > 30 {
+		t.Errorf("the log has %d lines", lines)
+	}
+}
+
+func TestProbesSayThatTheProxyIsDraining(t *testing.T) {
+	server := redistest.Start(t)
+	r := startFrom(t, fmt.Sprintf(`
+listeners: [{address: '127.0.0.1:0'}]
+admin: {address: '127.0.0.1:0', probe_address: '127.0.0.1:0'}
+drain: {delay: 1m}
+pools: {main: {nodes: ['%s']}}
+`, server.Addr()))
+	if status, _ := r.get(t, "/readyz"); status != http.StatusOK {
+		t.Errorf("at first: %d", status)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.drain()
+	}()
+	eventually(t, "it is not ready any more", func() bool {
+		status, _ := r.get(t, "/readyz")
+		return status == http.StatusServiceUnavailable
+	})
+	w := dial(t, r.Addr()) // during drain.delay clients are served
+	expect(t, "PING", w.do("PING"), "+PONG\r\n")
+	if status, _ := r.get(t, "/livez"); status != http.StatusOK {
+		t.Errorf("liveness: %d", status)
+	}
+	r.stop()
+	<-stopped
+}
