@@ -114,6 +114,7 @@ func (a *arena) flush(t *testing.T) {
 // tally counts what was compared and keeps what differs.
 type tally struct {
 	requests  int // that are the object of a test
+	errors    int // of requests: those that Redis answers with an error
 	around    int // that prepare and look
 	scattered int // that were refused for having keys on several servers
 	commands  map[string]int
@@ -153,8 +154,8 @@ func (c *tally) report(t *testing.T) {
 	if total := sum(c.diffs); total > len(c.shown) {
 		t.Errorf("%d differences in all, by command: %v", total, c.diffs)
 	}
-	t.Logf("compared %d replies to requests of %d commands, and %d around them; %d had keys on several servers; tolerated differences: %v",
-		c.requests, len(c.commands), c.around, c.scattered, c.tolerated)
+	t.Logf("compared %d replies (%d errors) to requests of %d commands, and %d around them; %d had keys on several servers; "+
+		"tolerated differences: %v", c.requests, c.errors, len(c.commands), c.around, c.scattered, c.tolerated)
 }
 
 func sum(counts map[string]int) int {
@@ -342,6 +343,9 @@ func (d *duel) batch(requests []question) int {
 func (d *duel) judge(r *question, prev, got, want *difftest.Reply) {
 	name := nameOf(r.args)
 	d.tally.compared(r)
+	if want.IsError() && r.note == "" {
+		d.tally.errors++
+	}
 	why := r.mode.compare(prev, got, want)
 	if why == "" {
 		return
