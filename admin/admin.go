@@ -67,13 +67,13 @@ func New(opt Options) *Admin {
 		"/readyz":  http.HandlerFunc(a.readyz),
 		"/metrics": a.metrics(),
 	}
-	a.open = guard(probes)
+	a.open = plain(guard(probes))
 	everything := map[string]http.Handler{
 		"/":        http.HandlerFunc(index),
 		"/version": http.HandlerFunc(a.version),
 	}
 	maps.Copy(everything, probes)
-	a.all = localOnly(guard(everything))
+	a.all = plain(localOnly(guard(everything)))
 	return a
 }
 

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // Bounds of what one listener can be made to hold, and for how long. Whoever asks
@@ -47,7 +45,7 @@ func (a *Admin) serve(ctx context.Context, l net.Listener, h http.Handler) error
 			_ = server.Close() // who has not been answered by now does not read
 		}
 	}()
-	err := server.Serve(netutil.LimitListener(l, maxConnections))
+	err := server.Serve(&crowded{Listener: l, most: maxConnections})
 	end()
 	<-stopped
 	if errors.Is(err, http.ErrServerClosed) {
@@ -59,20 +57,28 @@ func (a *Admin) serve(ctx context.Context, l net.Listener, h http.Handler) error
 // guard answers what a route of that exact path is asked, and refuses the rest.
 func guard(routes map[string]http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("Cache-Control", "no-store")
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		route, known := routes[r.URL.Path]
 		switch {
 		case !known:
 			http.Error(w, "there is nothing here", http.StatusNotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			header.Set("Allow", "GET, HEAD")
+			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "only GET and HEAD are allowed", http.StatusMethodNotAllowed)
 		default:
 			route.ServeHTTP(w, r)
 		}
+	})
+}
+
+// plain tells browsers that answers are neither kept nor anything but what they
+// say they are.
+func plain(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Cache-Control", "no-store")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.ServeHTTP(w, r)
 	})
 }
 

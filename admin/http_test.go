@@ -52,8 +52,12 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 
 func TestEveryAnswerHasTheHeadersThatKeepBrowsersFromMisusingIt(t *testing.T) {
 	a := newAdmin()
-	for _, path := range []string{"/", "/livez", "/readyz", "/metrics", "/version", "/nosuch"} {
-		h := ask(a, path).Header()
+	for _, path := range []string{"/", "/livez", "/readyz", "/metrics", "/version", "/nosuch", "http://evil.example/livez"} {
+		host := "localhost"
+		if path[0] != '/' {
+			host = "evil.example"
+		}
+		h := request(a.all, http.MethodGet, host, path).Header()
 		for name, want := range map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "",
 			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -167,26 +171,53 @@ func TestARequestWithTooLongAHeaderIsRefused(t *testing.T) {
 	})
 }
 
-func TestConnectionsBeyondTheBoundWaitTheirTurn(t *testing.T) {
+func TestWhoComesWhenAllPlacesAreTakenGetsThatOfTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := serving(t, newAdmin())
 		defer stop()
-		var open []net.Conn
-		for range maxConnections {
+		start := time.Now()
+		open := make([]net.Conn, maxConnections+3)
+		for i := range open {
 			c, err := p.dial()
 			if err != nil {
 				t.Fatal(err)
 			}
-			open = append(open, c)
+			defer func() { _ = c.Close() }()
+			open[i] = c
 		}
-		start := time.Now()
-		c, err := p.dial()
-		if took := time.Since(start); err != nil || took != headerTimeout {
-			t.Errorf("%v, after %v; want one after %v, when the others are given up", err, took, headerTimeout)
+		for i, c := range open {
+			closed := i < 3
+			if _, err := io.WriteString(c, "GET /livez HTTP/1.0\r\n\r\n"); (err != nil) != closed {
+				t.Errorf("connection %d: %v", i, err)
+			}
+			if text, _ := io.ReadAll(c); (len(text) == 0) != closed {
+				t.Errorf("connection %d was answered %q", i, text)
+			}
 		}
-		for _, c := range append(open, c) {
-			_ = c.Close()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("they waited for %v", took)
 		}
+	})
+}
+
+func TestAClosedConnectionLeavesItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := serving(t, newAdmin())
+		defer stop()
+		first, err := p.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = first.Close() }()
+		for range 2 * maxConnections {
+			if took := lifetime(t, p, "GET /livez HTTP/1.0\r\n\r\n"); took != 0 {
+				t.Fatalf("it took %v", took)
+			}
+		}
+		if _, err := io.WriteString(first, "GET /livez HTTP/1.0\r\n\r\n"); err != nil {
+			t.Errorf("the first one had to leave: %v", err)
+		}
+		_, _ = io.Copy(io.Discard, first)
 	})
 }
 
