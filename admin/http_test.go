@@ -185,6 +185,7 @@ func TestWhoComesWhenAllPlacesAreTakenGetsThatOfTheOldest(t *testing.T) {
 			defer func() { _ = c.Close() }()
 			open[i] = c
 		}
+		synctest.Wait() // until the last one has its place
 		for i, c := range open {
 			closed := i < 3
 			if _, err := io.WriteString(c, "GET /livez HTTP/1.0\r\n\r\n"); (err != nil) != closed {
