@@ -3,7 +3,9 @@ package integration
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,5 +35,35 @@ func TestTheDocumentOfLimitsNamesEverySettingWithItsDefaultAndEveryError(t *test
 		"Protocol error: invalid multibulk length", "Protocol error: invalid bulk length", "too big inline request",
 		"too big mbulk count string", "too big bulk count string"} {
 		contains(e)
+	}
+}
+
+// TestDocumentsNameOnlyMetricsThatThereAre looks at every metric and reason that a
+// page names.
+func TestDocumentsNameOnlyMetricsThatThereAre(t *testing.T) {
+	known, err := os.ReadFile("../admin/testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metric, label := regexp.MustCompile(`\bringmain_[a-z_]+`), regexp.MustCompile(`\b(?:reason|kind|result|family)="[a-z_]+"`)
+	found := 0
+	for _, page := range append(pages, "../README.md", "../ARCHITECTURE.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range append(metric.FindAllString(string(text), -1), label.FindAllString(string(text), -1)...) {
+			found++
+			if !strings.Contains(string(known), name) {
+				t.Errorf("%s names %s, which is not there", page, name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d names found", found)
 	}
 }
