@@ -109,7 +109,7 @@ func (e emitter) loop(r *reading, fresh bool, label string) {
 	e.gauge(descs.loopUp, oneIf(fresh), label)
 	e.counter(descs.iterations, r.Iterations, label)
 	e.gauge(descs.posted, float64(r.Posted), label)
-	e.histogram(descs.lag, &r.lag, label)
+	e.histogram(descs.lag, &r.lag, coarse, label)
 }
 
 func (e emitter) clients(total *LoopStats) {
@@ -126,7 +126,7 @@ func (e emitter) commands(c *metric.Commands, family string) {
 	for i, n := range c.Results {
 		e.counter(descs.commands, n, family, metric.Result(i).String())
 	}
-	e.histogram(descs.commandDuration, &c.Duration, family)
+	e.histogram(descs.commandDuration, &c.Duration, coarse, family)
 }
 
 func (e emitter) server(s *ServerStats, name Server) {
@@ -139,16 +139,25 @@ func (e emitter) server(s *ServerStats, name Server) {
 	for i, n := range s.Errors {
 		e.counter(descs.serverErrors, n, name.Pool, name.Node, metric.ServerError(i).String())
 	}
-	e.histogram(descs.serverDuration, &s.Duration, name.Pool, name.Node)
+	e.histogram(descs.serverDuration, &s.Duration, fine, name.Pool, name.Node)
 }
 
+// How many of a histogram's bounds become one of Prometheus': each is a series, of
+// every sidecar there is. Bounds are then a factor of 2 or of 4 apart.
+const (
+	fine   = 1
+	coarse = 2
+)
+
 // histogram gives buckets as Prometheus has them: each includes those before it.
-func (e emitter) histogram(d *prometheus.Desc, h *metric.Histogram, labels ...string) {
+func (e emitter) histogram(d *prometheus.Desc, h *metric.Histogram, step int, labels ...string) {
 	buckets := make(map[float64]uint64, metric.Bounded)
 	n := uint64(0)
 	for i, b := range h.Buckets[:metric.Bounded] {
 		n += b
-		buckets[metric.Bound(i)] = n
+		if i%step == 0 {
+			buckets[metric.Bound(i)] = n
+		}
 	}
 	e.out <- prometheus.MustNewConstHistogram(d, h.Count(), h.Sum, buckets, labels...)
 }
