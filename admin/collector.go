@@ -21,7 +21,8 @@ const maxScrapes = 4
 // metrics is the route that tells all that is counted.
 func (a *Admin) metrics() http.Handler {
 	a.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewGoCollector(),
+		&seldom{Collector: collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})},
 		newCollector(&a.opt, a.loops))
 	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelError),

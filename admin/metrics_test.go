@@ -222,6 +222,48 @@ func TestALoopThatDoesNotAnswerGivesItsLastCopy(t *testing.T) {
 	})
 }
 
+// asked is a collector that tells how often it was asked.
+type asked struct {
+	desc *prometheus.Desc
+	n    int
+}
+
+func (a *asked) Describe(out chan<- *prometheus.Desc) { out <- a.desc }
+
+func (a *asked) Collect(out chan<- prometheus.Metric) {
+	a.n++
+	out <- prometheus.MustNewConstMetric(a.desc, prometheus.GaugeValue, float64(a.n))
+}
+
+func TestASeldomCollectorIsAskedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &seldom{Collector: &asked{desc: prometheus.NewDesc("asked", "How often.", nil, nil)}}
+		for _, after := range []struct {
+			pass time.Duration
+			want float64
+		}{{0, 1}, {0, 1}, {seldomEvery - 1, 1}, {1, 2}, {0, 2}, {time.Hour, 3}} {
+			if after.pass > 0 {
+				pass(after.pass)
+			}
+			if got := testutil.ToFloat64(s); got != after.want {
+				t.Errorf("after %v: %v, want %v", after.pass, got, after.want)
+			}
+		}
+	})
+}
+
+func TestMetricsTellOfTheProcess(t *testing.T) {
+	a := newAdmin()
+	for range 2 {
+		text := ask(a, "/metrics").Body.String()
+		for _, name := range []string{"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "go_goroutines"} {
+			if !strings.Contains(text, "\n"+name+" ") {
+				t.Errorf("%s is missing", name)
+			}
+		}
+	}
+}
+
 func TestNoMoreThanAFewScrapesAreServedAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFakeLoop(t)
