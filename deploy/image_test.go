@@ -90,6 +90,9 @@ func makeImage(archive string, env ...string) (string, error) {
 
 func mustImage(t *testing.T) *unpacked {
 	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("building and running the image needs root, for mount and chroot: `sudo make test`")
+	}
 	u, err := image()
 	if err != nil {
 		t.Fatal(err)

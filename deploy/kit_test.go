@@ -6,6 +6,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -101,16 +102,29 @@ func newPorts(t *testing.T) *renumber {
 	r := &renumber{port: map[string]string{}}
 	var pairs []string
 	for _, shipped := range []string{"6380", "9380", "9381"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listenBelow(t)
 		defer l.Close() // all three are held until each is known
 		_, r.port[shipped], _ = net.SplitHostPort(l.Addr().String())
 		pairs = append(pairs, shipped, r.port[shipped])
 	}
 	r.replacer = strings.NewReplacer(pairs...)
 	return r
+}
+
+// listenBelow takes a port that neither systems choose by themselves nor other
+// tests do, so that it is still free when the program takes it.
+func listenBelow(t *testing.T) net.Listener {
+	t.Helper()
+	const first, last = 10_000, 12_000
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(last-first))); err == nil {
+			return l
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
 
 func (r *renumber) in(text string) string { return r.replacer.Replace(text) }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"ringmain/config"
@@ -88,7 +90,12 @@ func asShipped(text string) string { return text }
 
 func strict(t *testing.T, what, text string, into any) {
 	t.Helper()
-	if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+	data, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	faults, err := json.UnmarshalStrict(data, into) // minds the case of names, as Go's own does not
+	if err := errors.Join(append(faults, err)...); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
 }

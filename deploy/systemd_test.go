@@ -15,7 +15,7 @@ import (
 // systemd are the settings of the unit, by section and name.
 func systemd(t *testing.T) map[string][]string {
 	t.Helper()
-	options, err := unit.Deserialize(strings.NewReader(read(t, "systemd", "ringmain.service")))
+	options, err := unit.DeserializeOptions(strings.NewReader(read(t, "systemd", "ringmain.service")))
 	if err != nil {
 		t.Fatal(err)
 	}
