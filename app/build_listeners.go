@@ -62,8 +62,8 @@ func (a *App) port() int {
 	return 0
 }
 
-// spareFiles are descriptors beyond those of clients and servers' connections.
-const spareFiles = 64
+// spareFiles are descriptors beyond those of clients and servers' connections: 64 are for HTTP.
+const spareFiles = 160
 
 // clientLimit is limits.clients, or less if the process may not open so many
 // files.
