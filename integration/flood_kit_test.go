@@ -24,7 +24,7 @@ const (
 	floodRSS = 200 << 10 // KiB
 	// probeBound is the latency at which something is badly wrong for a client
 	// that has nothing to do with a flood, on a machine that does much else.
-	probeBound = 250 * time.Millisecond
+	probeBound = 2 * time.Second
 )
 
 // floodLimits are the limits under which floods are measured.

@@ -119,7 +119,7 @@ func start(t testing.TB, servers []addresser, options ...option) *ringmain {
 // startFrom is start for the text of a configuration file.
 func startFrom(t testing.TB, text string) *ringmain {
 	t.Helper()
-	if !strings.Contains(text, "admin:") { // several run on one machine
+	if !strings.Contains(text, "\nadmin:") { // several run on one machine
 		text += "\nadmin: {address: ''}\n"
 	}
 	cfg, err := config.Parse("test", []byte(text))
