@@ -33,14 +33,13 @@ cp "$certificates" "$tmp/context/ca-certificates.crt"
 chmod 755 "$tmp/context/ringmain"
 chmod 644 "$tmp/context/ca-certificates.crt"
 
-# Nothing is run while building, so neither namespaces nor an overlay are needed:
-# this works inside a container too.
-buildah=(buildah --root "$tmp/store" --runroot "$tmp/run" --storage-driver vfs)
-"${buildah[@]}" build --quiet --isolation chroot --format docker --timestamp 0 \
-  --os linux --arch "$GOARCH" --label "org.opencontainers.image.version=$VERSION" \
-  --iidfile "$tmp/id" --file deploy/Containerfile "$tmp/context" >/dev/null
+# Nothing is run while building, and the image goes straight into the archive: so
+# neither namespaces nor mounts are needed, and this works in a container too.
 rm -f "$archive"
-"${buildah[@]}" push --quiet "$(cat "$tmp/id")" "docker-archive:$archive:$image" >/dev/null
+buildah --root "$tmp/store" --runroot "$tmp/run" --storage-driver vfs \
+  build --quiet --isolation chroot --format docker --timestamp 0 \
+  --os linux --arch "$GOARCH" --label "org.opencontainers.image.version=$VERSION" \
+  --tag "docker-archive:$archive:$image" --file deploy/Containerfile "$tmp/context" >/dev/null
 
 size=$(stat -c %s "$archive")
 echo "$image, version $VERSION for linux/$GOARCH: $((size / 1000000)).$((size / 100000 % 10)) MB in $archive"
