@@ -9,7 +9,7 @@ type slotPool struct {
 }
 
 const (
-	minRing = 4
+	minRing = 16
 	// keptSlots bounds the slots kept free, for each length of ring.
 	keptSlots = 16 << 10
 )
