@@ -6,7 +6,10 @@ FUZZTIME ?= 10m
 TESTTIMEOUT ?= 20m
 
 .DEFAULT_GOAL := build
-.PHONY: build image deps test lint torture fuzz bench bench-quick bench-ab
+.PHONY: help build image deps test lint torture fuzz bench bench-quick bench-ab
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
 
 build: ## the static binary ./ringmain
 	@GO="$(GO)" scripts/build.sh ringmain

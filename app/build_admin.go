@@ -36,7 +36,7 @@ func (a *App) buildAdmin() error {
 			return wrap("listen on "+l.what+" "+l.address, err)
 		}
 		a.background(func(ctx context.Context) error { return l.serve(ctx, listener) })
-		a.log.Info("speaking HTTP", "address", listener.Addr(), "as", l.what)
+		a.log.Info("speaking HTTP", "address", listener.Addr().String(), "as", l.what)
 		a.adminAddresses = append(a.adminAddresses, listener.Addr().String())
 	}
 	return nil

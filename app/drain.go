@@ -22,7 +22,11 @@ func (a *App) drain(atOnce context.Context) {
 	gone := make(chan struct{})
 	a.drainLoops(gone)
 	if !wait(atOnce, time.Duration(a.cfg.Drain.Timeout), gone) {
-		a.log.Warn("some clients are closed before they have their replies", "clients", a.clients(), "after", time.Since(begin))
+		why := "drain.timeout is over"
+		if atOnce.Err() != nil {
+			why = "it was asked to stop at once"
+		}
+		a.log.Warn("some clients are closed before they have their replies", "why", why, "clients", a.clients(), "after", time.Since(begin))
 		return
 	}
 	a.log.Info("all clients are gone", "after", time.Since(begin))

@@ -227,8 +227,10 @@ func (c *Conn) Closed(err error) {
 func (c *Conn) connectionLost(unsent int) {
 	n := c.node
 	n.stats.Errors[metric.ErrorLost]++
-	n.opt.Log.Log(noContext, levelOf(c.attempts == 0), "connection to server lost", "pool", n.opt.Pool,
-		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, "cause", c.lost.cause,
+	news := n.opt.Learned.trouble.first("lost: " + c.lost.what)
+	c.trouble = c.lost.what
+	n.opt.Log.Log(noContext, levelOf(news), "connection to server lost", "pool", n.opt.Pool,
+		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, causeOf(c.lost.cause),
 		"awaited", c.queue.len())
 	c.state = waiting
 	if c.queue.len() > 0 {
@@ -248,7 +250,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	news := c.trouble != what && n.opt.Learned.trouble.first(what)
 	c.trouble = what
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
-		"address", n.opt.Address, "cause", cause, "attempt", c.attempts)
+		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
 	c.failing = n.down(what)
 	c.pending = nil

@@ -233,6 +233,14 @@ func errorText(reply []byte) string {
 	return string(bytes.TrimSpace(bytes.TrimPrefix(reply, []byte("-"))))
 }
 
+// causeOf is an error for the log, nothing if there is none.
+func causeOf(err error) slog.Attr {
+	if err == nil {
+		return slog.Attr{}
+	}
+	return slog.Any("cause", err)
+}
+
 // levelOf keeps what happens again and again out of the log.
 func levelOf(first bool) slog.Level {
 	if first {

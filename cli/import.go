@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ func importFile(_ context.Context, args []string, stdout, stderr io.Writer) int 
 	case len(rest) > 2:
 		return flags.Wrong("unexpected argument %q", rest[2])
 	}
+	if _, err := os.Lstat(*output); *output != "" && err == nil {
+		return flags.Failed(fmt.Errorf("%s exists already", *output))
+	}
 	imported, err := config.LoadNutcracker(rest[1])
 	if faults := (config.Faults)(nil); errors.As(err, &faults) {
 		for _, f := range faults {
@@ -57,6 +61,9 @@ func importFile(_ context.Context, args []string, stdout, stderr io.Writer) int 
 	if err != nil {
 		return flags.Failed(err)
 	}
+	c := imported.Config
+	fmt.Fprintf(stderr, "%s: %s, %s, %s\n", cmp.Or(*output, "imported"), count(len(c.Listeners), "listener"),
+		count(len(c.Pools), "pool"), count(len(imported.Notes), "note"))
 	return ExitOK
 }
 

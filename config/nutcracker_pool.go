@@ -20,6 +20,7 @@ func (i *nutcrackerImport) convert() {
 	if len(i.names) == 0 && len(i.faults) == 0 {
 		i.faults = append(i.faults, Fault{Message: "has no pools"})
 	}
+	i.leaveOutPools()
 	for _, name := range i.names {
 		ours := i.poolName(name)
 		i.ours[name] = ours
@@ -33,6 +34,34 @@ func (i *nutcrackerImport) convert() {
 	}
 	i.clients()
 }
+
+// leaveOutPools passes over the pools that Ringmain cannot serve, if there are
+// others; a file of nothing else is refused.
+func (i *nutcrackerImport) leaveOutPools() {
+	served := func(name string) bool {
+		return i.pools[name].Redis && i.pools[name].Distribution != "random"
+	}
+	if !slices.ContainsFunc(i.names, served) {
+		return
+	}
+	i.names = slices.DeleteFunc(i.names, func(name string) bool {
+		switch path := join("", name); {
+		case served(name):
+			return false
+		case !i.pools[name].Redis:
+			i.note(path, "is left out: it %s", memcachedPool)
+		default:
+			i.note(path+".distribution", "the pool is left out: %s", randomPool)
+		}
+		return true
+	})
+}
+
+// Why a pool cannot be served.
+const (
+	memcachedPool = "is a pool of memcached servers: Ringmain speaks the Redis protocol only, with `redis: true`"
+	randomPool    = "random puts a key on any server, so that it is rarely found again; Ringmain has ketama and modula"
+)
 
 // poolName is a name that a pool may have.
 func (i *nutcrackerImport) poolName(name string) string {
@@ -91,13 +120,12 @@ func (i *nutcrackerImport) refuse(path string, from *nutcrackerPool) {
 		if i.given(path, "redis") {
 			at += ".redis"
 		}
-		i.wrong(at, "is a pool of memcached servers: Ringmain speaks the Redis protocol only, with `redis: true`")
+		i.wrong(at, "%s", memcachedPool)
 	}
 	v := &validator{}
 	switch from.Distribution {
 	case "random":
-		v.fault(path+".distribution", "random puts a key on any server, so that it is rarely found again; "+
-			"Ringmain has ketama and modula")
+		v.fault(path+".distribution", "%s", randomPool)
 	default:
 		v.oneOf(path+".distribution", from.Distribution, "ketama", "modula")
 	}

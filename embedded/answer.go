@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mini "github.com/alicebob/miniredis/v2/server"
+	"github.com/tidwall/redcon"
 )
 
 // redisVersion is what miniredis gives as its version in HELLO.
@@ -26,6 +27,10 @@ func (c *conn) answer(name string, args []string) bool {
 		return true
 	case "INFO":
 		c.verbatim(c.server.info(args))
+		return true
+	case "XLEN":
+		// It answers twice where the key is no stream.
+		c.first(append([]string{name}, args...))
 		return true
 	case "CLIENT":
 		if len(args) > 0 {
@@ -96,6 +101,29 @@ func (c *conn) hello(args []string) {
 	c.peer.WriteRaw(strings.Replace(reply.String(), "$2\r\nid\r\n:42\r\n", id, 1))
 }
 
+// first has miniredis execute a command, and hands over the first of its replies
+// alone.
+func (c *conn) first(args []string) {
+	var replies bytes.Buffer
+	stand := mini.NewPeer(bufio.NewWriter(&replies))
+	stand.Ctx, stand.Resp3 = c.peer.Ctx, c.peer.Resp3
+	c.server.commands.Dispatch(stand, args)
+	stand.Flush()
+	c.peer.Ctx = stand.Ctx
+	n, _ := redcon.ReadNextRESP(replies.Bytes())
+	c.peer.WriteRaw(replies.String()[:n])
+}
+
+// keys is how many there are in the first database.
+func (s *server) keys() int {
+	var reply bytes.Buffer
+	stand := mini.NewPeer(bufio.NewWriter(&reply))
+	s.commands.Dispatch(stand, []string{"DBSIZE"})
+	stand.Flush()
+	_, r := redcon.ReadNextRESP(reply.Bytes())
+	return int(r.Int())
+}
+
 // verbatim writes a text as Redis writes that of INFO.
 func (c *conn) verbatim(text string) {
 	if !c.peer.Resp3 {
@@ -118,6 +146,7 @@ func (s *server) info(sections []string) string {
 		{"clients", fmt.Sprintf("# Clients\r\nconnected_clients:%d\r\n", s.clients())},
 		{"stats", fmt.Sprintf("# Stats\r\ntotal_commands_processed:%d\r\n", s.commands.TotalCommands())},
 		{"replication", "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"},
+		{"keyspace", s.keyspace()},
 	}
 	var texts []string
 	for _, k := range known {
@@ -126,6 +155,14 @@ func (s *server) info(sections []string) string {
 		}
 	}
 	return strings.Join(texts, "\r\n")
+}
+
+// keyspace is INFO's section of that name. Which keys expire is not known.
+func (s *server) keyspace() string {
+	if n := s.keys(); n > 0 {
+		return fmt.Sprintf("# Keyspace\r\ndb0:keys=%d,expires=0,avg_ttl=0\r\n", n)
+	}
+	return "# Keyspace\r\n"
 }
 
 func asked(name string, sections []string) bool {

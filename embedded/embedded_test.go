@@ -244,3 +244,22 @@ func TestCloseEndsConnectionsAndMayBeCalledTwice(t *testing.T) {
 	}
 	eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
+
+func TestXlenOfWhatIsNoStreamAnswersOnce(t *testing.T) {
+	c := client(t, start(t, 1).Addrs()[0])
+	ctx := t.Context()
+	c.Set(ctx, "k", "v", 0)
+	c.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"f", "v"}})
+	if err := c.XLen(ctx, "k").Err(); err == nil || !strings.HasPrefix(err.Error(), "WRONGTYPE") {
+		t.Errorf("XLEN of a string: %v", err)
+	}
+	if v := c.Get(ctx, "k").Val(); v != "v" {
+		t.Errorf("GET after it: %q", v)
+	}
+	if n := c.XLen(ctx, "s").Val(); n != 1 {
+		t.Errorf("XLEN of a stream: %d", n)
+	}
+	if info := c.Info(ctx).Val(); !strings.Contains(info, "db0:keys=2,") {
+		t.Errorf("INFO: %q", info)
+	}
+}
