@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"ringmain/app"
 	"ringmain/cli"
@@ -30,6 +32,9 @@ func main() {
 func interrupts() (ctx, atOnce context.Context, stop func()) {
 	ctx, first := context.WithCancel(context.Background())
 	atOnce, second := context.WithCancel(context.Background())
+	// A log whose reader has gone, or a terminal that was closed, is no reason to
+	// leave clients without their replies.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	var watch sync.WaitGroup
@@ -132,15 +137,50 @@ func server(atOnce context.Context) func(context.Context, []string, io.Writer, i
 		if err != nil {
 			return flags.Failed(err)
 		}
-		log, err := newLog(cfg.Log, stderr)
+		lines := app.NewLogWriter(stderr)
+		log, err := newLog(cfg.Log, lines)
 		if err != nil {
 			return flags.Failed(err)
 		}
-		if err := app.New(cfg, log).Run(ctx, atOnce); err != nil {
+		err = runUntil(ctx, atOnce, app.New(cfg, log), time.Duration(cfg.Drain.Delay+cfg.Drain.Timeout))
+		lines.Close()
+		if err != nil {
 			return flags.Failed(err)
 		}
 		return cli.ExitOK
 	}
+}
+
+// grace is how long the parts may take to end, once no client is waited for any
+// more.
+const grace = 3 * time.Second
+
+// runUntil is a's Run, but gives up waiting for what does not end: an event loop
+// that is stuck must not keep the process from ending. drain is how long clients may
+// be waited for.
+func runUntil(ctx, atOnce context.Context, a *app.App, drain time.Duration) error {
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, atOnce) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(drain + grace)
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-late.C:
+	case <-atOnce.Done():
+		late.Reset(grace)
+		select {
+		case err := <-ended:
+			return err
+		case <-late.C:
+		}
+	}
+	return errors.New("some part does not end; giving it up")
 }
 
 // newLog makes the log that the configuration asks for.

@@ -88,6 +88,16 @@ func (a *Admin) ServeProbes(ctx context.Context, l net.Listener) error {
 	return a.serve(ctx, l, a.open)
 }
 
+// Alive reports whether every loop turns, as /livez does.
+func (a *Admin) Alive() bool {
+	for _, l := range a.loops {
+		if l.stuck() {
+			return false
+		}
+	}
+	return true
+}
+
 // The phases of the program.
 const (
 	starting int32 = iota

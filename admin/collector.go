@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"log/slog"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -25,7 +24,8 @@ func (a *Admin) metrics() http.Handler {
 		&seldom{Collector: collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})},
 		newCollector(&a.opt, a.loops))
 	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelError),
+		// Without an ErrorLog: whoever reaches the listener could fill the log by
+		// going away in the middle.
 		MaxRequestsInFlight: maxScrapes,
 		// What is asked for again and again over a short way costs less as it is.
 		DisableCompression: true,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,8 @@ const (
 
 func (a *Admin) serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{
-		Handler:                      h,
+		Handler:                      answering(h),
+		ConnContext:                  remember,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            headerTimeout,
 		ReadTimeout:                  readTimeout,
@@ -104,7 +106,7 @@ func isLocalHost(header string) bool {
 	} else if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
 		host = host[1 : n-1]
 	}
-	if host == "" || host == "localhost" {
+	if host == "" || strings.EqualFold(host, "localhost") {
 		return true
 	}
 	_, err := netip.ParseAddr(host)

@@ -49,6 +49,9 @@ type App struct {
 	refused   atomic.Int64 // clients beyond limits.clients
 
 	adminAddresses []string
+	// beside is work beside the loops, until besideCtx ends.
+	beside    sync.WaitGroup
+	besideCtx context.Context
 }
 
 // worker is a loop and what runs on it.

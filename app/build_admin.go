@@ -2,7 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"ringmain/admin"
 	"ringmain/metric"
@@ -10,17 +16,20 @@ import (
 )
 
 // buildAdmin binds where the program speaks HTTP, so that a taken address stops
-// the start, and serves there. It is the last to stop: probes are answered while
-// clients drain.
+// the start, and serves there: also while clients drain.
 func (a *App) buildAdmin() error {
 	a.admin = admin.New(admin.Options{
 		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: a.adminServers(),
 		Process: a.processStats, Log: a.log,
 	})
-	a.background(func(ctx context.Context) error {
-		a.admin.Watch(ctx)
+	ctx, cancel := context.WithCancel(context.Background())
+	a.besideCtx = ctx
+	a.onStop(func() error {
+		cancel()
+		a.beside.Wait()
 		return nil
 	})
+	a.background(a.watch)
 	for _, l := range []struct {
 		address, what string
 		serve         func(context.Context, net.Listener) error
@@ -31,9 +40,9 @@ func (a *App) buildAdmin() error {
 		if l.address == "" {
 			continue
 		}
-		listener, err := net.Listen("tcp", l.address)
+		listener, err := net.Listen(networkOf(l.address), l.address)
 		if err != nil {
-			return wrap("listen on "+l.what+" "+l.address, err)
+			return fmt.Errorf("listen on %s %s (choose another, or \"\" for none): %w", l.what, l.address, err)
 		}
 		a.background(func(ctx context.Context) error { return l.serve(ctx, listener) })
 		a.log.Info("speaking HTTP", "address", listener.Addr().String(), "as", l.what)
@@ -42,20 +51,53 @@ func (a *App) buildAdmin() error {
 	return nil
 }
 
-// background runs f until the App stops. An error of f's stops the App.
+// networkOf keeps an IPv4 address, 0.0.0.0 too, from meaning IPv6 as well.
+func networkOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// watch looks after the loops, and tells a service manager that asks for it
+// (sd_watchdog_enabled(3)) that they turn.
+func (a *App) watch(ctx context.Context) error {
+	var work sync.WaitGroup
+	defer work.Wait()
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		a.log.Warn("the service manager's watchdog is not fed", "cause", err)
+	}
+	if interval > 0 {
+		work.Go(func() { a.feedWatchdog(ctx, interval/2) })
+	}
+	a.admin.Watch(ctx)
+	return nil
+}
+
+func (a *App) feedWatchdog(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if a.admin.Alive() {
+			a.notify(daemon.SdNotifyWatchdog)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// background runs f until the App stops; all such work stops together. An error of
+// f's stops the App.
 func (a *App) background(f func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	a.work.Go(func() {
-		defer close(ended)
-		if err := f(ctx); err != nil {
+	a.beside.Go(func() {
+		if err := f(a.besideCtx); err != nil {
 			a.fail(err)
 		}
-	})
-	a.onStop(func() error {
-		cancel()
-		<-ended
-		return nil
 	})
 }
 

@@ -50,7 +50,9 @@ func (a *App) run(w *worker) {
 		}
 	})
 	a.onStop(func() error {
-		w.loop.Post(w.core.Close)
+		late, stop := context.WithTimeout(context.Background(), time.Second)
+		post(late, w.loop, w.core.Close)
+		stop()
 		cancel()
 		<-ended
 		return nil

@@ -13,15 +13,17 @@ import (
 // are taken, and each ends as soon as it has its replies. It returns when all are
 // gone, at the latest after drain.timeout or when atOnce ends.
 func (a *App) drain(atOnce context.Context) {
-	a.log.Info("stopping", "clients", a.clients(), "delay", a.cfg.Drain.Delay, "timeout", a.cfg.Drain.Timeout)
 	a.admin.SetDraining()
+	a.log.Info("stopping", "clients", a.clients(), "delay", a.cfg.Drain.Delay, "timeout", a.cfg.Drain.Timeout)
 	a.notify(daemon.SdNotifyStopping)
 	begin := time.Now()
 	wait(atOnce, time.Duration(a.cfg.Drain.Delay), nil)
 	a.stopListening()
+	ctx, cancel := context.WithTimeout(atOnce, time.Duration(a.cfg.Drain.Timeout))
+	defer cancel()
 	gone := make(chan struct{})
-	a.drainLoops(gone)
-	if !wait(atOnce, time.Duration(a.cfg.Drain.Timeout), gone) {
+	a.drainLoops(ctx, gone)
+	if !wait(ctx, time.Duration(a.cfg.Drain.Timeout), gone) {
 		why := "drain.timeout is over"
 		if atOnce.Err() != nil {
 			why = "it was asked to stop at once"
@@ -64,16 +66,33 @@ func (a *App) stopListening() {
 }
 
 // drainLoops ends the loops' clients, and closes gone when none is left.
-func (a *App) drainLoops(gone chan struct{}) {
+func (a *App) drainLoops(ctx context.Context, gone chan struct{}) {
 	var left sync.WaitGroup
 	for _, w := range a.loops {
 		left.Add(1)
-		if !w.loop.Post(func() { w.core.Drain(left.Done) }) {
-			left.Done() // the loop has ended
-		}
+		a.work.Go(func() {
+			if !post(ctx, w.loop, func() { w.core.Drain(left.Done) }) {
+				left.Done() // it is too late to wait for anybody
+			}
+		})
 	}
 	a.work.Go(func() {
 		left.Wait()
 		close(gone)
 	})
+}
+
+// postAgain is how long to wait for a loop that has no room for a call.
+const postAgain = 5 * time.Millisecond
+
+// post has f called on a loop, also if that has no room at first. It reports false
+// if it had none until ctx ended.
+func post(ctx context.Context, loop interface{ Post(func()) bool }, f func()) bool {
+	for !loop.Post(f) {
+		wait(ctx, postAgain, nil)
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
 }
