@@ -142,7 +142,7 @@ func server(atOnce context.Context) func(context.Context, []string, io.Writer, i
 		if err != nil {
 			return flags.Failed(err)
 		}
-		err = runUntil(ctx, atOnce, app.New(cfg, log), time.Duration(cfg.Drain.Delay+cfg.Drain.Timeout))
+		err = runUntil(ctx, atOnce, app.New(cfg, log).Run, time.Duration(cfg.Drain.Delay+cfg.Drain.Timeout))
 		lines.Close()
 		if err != nil {
 			return flags.Failed(err)
@@ -155,12 +155,12 @@ func server(atOnce context.Context) func(context.Context, []string, io.Writer, i
 // more.
 const grace = 3 * time.Second
 
-// runUntil is a's Run, but gives up waiting for what does not end: an event loop
-// that is stuck must not keep the process from ending. drain is how long clients may
-// be waited for.
-func runUntil(ctx, atOnce context.Context, a *app.App, drain time.Duration) error {
+// runUntil is run, an App's, but gives up waiting for what does not end: an event
+// loop that is stuck must not keep the process from ending. drain is how long clients
+// may be waited for.
+func runUntil(ctx, atOnce context.Context, run func(ctx, atOnce context.Context) error, drain time.Duration) error {
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx, atOnce) }()
+	go func() { ended <- run(ctx, atOnce) }()
 	select {
 	case err := <-ended:
 		return err

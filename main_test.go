@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ringmain/app"
@@ -196,4 +197,34 @@ func addressIn(t *testing.T, text fmt.Stringer, ended <-chan int) string {
 	}
 	t.Fatalf("it does not say where it listens\n%s", text)
 	return ""
+}
+
+func TestWhatIsStuckDoesNotKeepTheProcess(t *testing.T) {
+	for name, signals := range map[string]int{"after drain.timeout": 1, "after the second signal": 2} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, first := context.WithCancel(context.Background())
+				atOnce, second := context.WithCancel(context.Background())
+				release := make(chan struct{})
+				first()
+				if signals == 2 {
+					second()
+				}
+				begin := time.Now()
+				err := runUntil(ctx, atOnce, func(context.Context, context.Context) error {
+					<-release
+					return nil
+				}, time.Minute)
+				want := grace
+				if signals == 1 {
+					want += time.Minute
+				}
+				if took := time.Since(begin); err == nil || took != want {
+					t.Errorf("%v after %v, want an error after %v", err, took, want)
+				}
+				close(release)
+				second()
+			})
+		})
+	}
 }

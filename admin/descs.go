@@ -30,12 +30,12 @@ func describe() *descriptions {
 	d.refused = d.add("clients_refused_total", "Clients that were not let in, by reason.", "reason")
 	d.cut = d.add("clients_cut_total", "Clients that were cut off, by reason.", "reason")
 	d.clientReceived = d.add("client_received_bytes_total", "Bytes that clients have sent.")
-	d.clientSent = d.add("client_sent_bytes_total", "Bytes that were sent to clients.")
+	d.clientSent = d.add("client_sent_bytes_total", "Bytes of replies to clients, sent or waiting to be.")
 
-	d.commands = d.add("commands_total", "Commands that were answered, by family and result. "+
+	d.commands = d.add("commands_total", "Commands that were executed or refused, also where no reply was wanted, by family and result. "+
 		"clusterdown was not executed, uncertain may have been, refused are not supported.", "family", "result")
 	d.commandDuration = d.add("command_duration_seconds",
-		"Time from a command's arrival to its reply, the server's time included, by family.", "family")
+		"Time from a command's being passed on to its whole reply, by family.", "family")
 
 	d.up = d.add("server_up", "Is 0 while commands for the server fail at once, in one loop at least; else 1.", "pool", "node")
 	d.inFlight = d.add("server_requests_in_flight", "Requests that await their replies.", "pool", "node")
@@ -43,7 +43,7 @@ func describe() *descriptions {
 	d.serverErrors = d.add("server_errors_total", "What went wrong with the server, by kind.", "pool", "node", "kind")
 	d.reconnects = d.add("server_reconnects_total", "Connections that were set up in place of lost ones.", "pool", "node")
 	d.serverReceived = d.add("server_received_bytes_total", "Bytes that the server has sent.", "pool", "node")
-	d.serverSent = d.add("server_sent_bytes_total", "Bytes that were sent to the server.", "pool", "node")
+	d.serverSent = d.add("server_sent_bytes_total", "Bytes of requests to the server, sent or waiting to be.", "pool", "node")
 	d.serverDuration = d.add("server_request_duration_seconds",
 		"Time from a request's being sent to its reply's having come.", "pool", "node")
 

@@ -94,7 +94,7 @@ func (c *Command) flagsOfKey(f KeyFlags, args [][]byte) KeyFlags {
 // setFlags: with GET, SET reads the key too.
 func setFlags(args [][]byte) KeyFlags {
 	for _, arg := range args[min(3, len(args)):] {
-		if isWord(arg, "get") {
+		if IsWord(arg, "get") {
 			return KeyRW | KeyAccess | KeyUpdate
 		}
 	}
@@ -105,9 +105,9 @@ func setFlags(args [][]byte) KeyFlags {
 func bitfieldFlags(args [][]byte) KeyFlags {
 	for i := 2; i < len(args); i++ {
 		switch left := len(args) - i - 1; {
-		case isWord(args[i], "get") && left >= 2:
+		case IsWord(args[i], "get") && left >= 2:
 			i += 2
-		case isWord(args[i], "overflow") && left >= 1:
+		case IsWord(args[i], "overflow") && left >= 1:
 			i++
 		default:
 			return KeyRW | KeyAccess | KeyUpdate

@@ -4,8 +4,8 @@ package command
 type Filter func(*Command) bool
 
 // maxPattern bounds the patterns of a Filter, in bytes: the longest name of a
-// command has no more than 40, and a class of bytes 256.
-const maxPattern = 4096
+// command has no more than 40, and matching may take long.
+const maxPattern = 128
 
 // ParseFilter makes a Filter of COMMAND LIST's options: nothing, or FILTERBY with
 // MODULE, ACLCAT or PATTERN and its value. Anything else is not ok, a syntax
@@ -14,16 +14,16 @@ func ParseFilter(options [][]byte) (f Filter, ok bool) {
 	if len(options) == 0 {
 		return func(*Command) bool { return true }, true
 	}
-	if len(options) != 3 || !isWord(options[0], "filterby") {
+	if len(options) != 3 || !IsWord(options[0], "filterby") {
 		return nil, false
 	}
 	switch value := options[2]; {
-	case isWord(options[1], "module"):
+	case IsWord(options[1], "module"):
 		return func(c *Command) bool { return c.Flags&Module != 0 && string(value) == c.Product }, true
-	case isWord(options[1], "aclcat"):
+	case IsWord(options[1], "aclcat"):
 		category := categoryNamed(value)
 		return func(c *Command) bool { return c.AllCategories()&category != 0 }, true
-	case isWord(options[1], "pattern"):
+	case IsWord(options[1], "pattern"):
 		return func(c *Command) bool {
 			return len(value) <= maxPattern && MatchGlob(value, []byte(c.Name), true)
 		}, true
@@ -35,7 +35,7 @@ func ParseFilter(options [][]byte) (f Filter, ok bool) {
 // none.
 func categoryNamed(name []byte) Categories {
 	for i, known := range categoryNames {
-		if isWord(name, known[1:]) {
+		if IsWord(name, known[1:]) {
 			return 1 << i
 		}
 	}
@@ -46,17 +46,15 @@ func categoryNamed(name []byte) Categories {
 // and subcommands that pass the filter.
 func AppendList(dst []byte, f Filter) []byte {
 	e := encoder{dst: dst}
-	n := 0
+	var names []string
 	for i := range table {
 		if f(&table[i]) {
-			n++
+			names = append(names, table[i].Name)
 		}
 	}
-	e.header('*', n)
-	for i := range table {
-		if f(&table[i]) {
-			e.bulk(table[i].Name)
-		}
+	e.header('*', len(names))
+	for _, name := range names {
+		e.bulk(name)
 	}
 	return e.dst
 }

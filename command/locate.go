@@ -5,8 +5,14 @@ package command
 // nothing of the arity.
 type locator func(args [][]byte) (first, count int)
 
-// isWord compares an argument with a keyword, given in lower case.
-func isWord(arg []byte, lower string) bool { return len(arg) == len(lower) && equalFold(arg, lower) }
+// IsWord reports whether an argument is an option's keyword, given in lower case, as
+// Redis compares them: in any case, and up to the first NUL, because it takes
+// arguments for strings of C there. Whoever looks for options must not see fewer
+// than the server does.
+func IsWord(arg []byte, lower string) bool {
+	n := len(lower)
+	return len(arg) >= n && (len(arg) == n || arg[n] == 0) && equalFold(arg[:n], lower)
+}
 
 // streamKeys are those of XREAD and XREADGROUP: the first half of what follows
 // STREAMS. Values of options are not taken for keywords, whatever they are.
@@ -26,14 +32,14 @@ func streamKeys(args [][]byte) (first, count int) {
 func streamOptions(args [][]byte) (streams int, block bool) {
 	for i := 1; i < len(args); i++ {
 		switch arg := args[i]; {
-		case isWord(arg, "streams"):
+		case IsWord(arg, "streams"):
 			return i, block
-		case isWord(arg, "block"):
+		case IsWord(arg, "block"):
 			block = true
 			i++
-		case isWord(arg, "count"), isWord(arg, "claim"):
+		case IsWord(arg, "count"), IsWord(arg, "claim"):
 			i++
-		case isWord(arg, "group"):
+		case IsWord(arg, "group"):
 			i += 2
 		}
 	}
@@ -44,11 +50,11 @@ func streamOptions(args [][]byte) (streams int, block bool) {
 func storeOption(args [][]byte) (first, count int) {
 	for i := 2; i < len(args); i++ {
 		switch arg := args[i]; {
-		case isWord(arg, "limit"):
+		case IsWord(arg, "limit"):
 			i += 2
-		case isWord(arg, "get"), isWord(arg, "by"):
+		case IsWord(arg, "get"), IsWord(arg, "by"):
 			i++
-		case isWord(arg, "store") && i+1 < len(args):
+		case IsWord(arg, "store") && i+1 < len(args):
 			i++
 			first, count = i, 1
 		}
@@ -62,8 +68,8 @@ func storeOption(args [][]byte) (first, count int) {
 func geoStore(name string, from int) locator {
 	return func(args [][]byte) (first, count int) {
 		for i := from; i+1 < len(args); i++ {
-			if isWord(args[i], "store") || isWord(args[i], "storedist") {
-				if isWord(args[i], name) {
+			if IsWord(args[i], "store") || IsWord(args[i], "storedist") {
+				if IsWord(args[i], name) {
 					first, count = i+1, 1
 				}
 				i++
@@ -92,11 +98,11 @@ func migrateKey(args [][]byte) (first, count int) {
 func migrateKeys(args [][]byte) (first, count int) {
 	for i := 6; i+1 < len(args); i++ {
 		switch arg := args[i]; {
-		case isWord(arg, "keys"):
+		case IsWord(arg, "keys"):
 			return i + 1, len(args) - i - 1
-		case isWord(arg, "auth"):
+		case IsWord(arg, "auth"):
 			i++
-		case isWord(arg, "auth2"):
+		case IsWord(arg, "auth2"):
 			i += 2
 		}
 	}

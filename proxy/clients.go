@@ -64,12 +64,13 @@ func (c *Core) removeSession(s *Session) {
 }
 
 // inventory gathers what the loops know of their clients, for CLIENT LIST. It is
-// used on the loop of the client that asked.
+// used on the loop of the client that asked, of which it is the only one.
 type inventory struct {
 	s     *Session
 	seq   uint64
 	lines []clientLine
 	left  int // loops that have not answered
+	lost  bool
 }
 
 // clientLine is one client's line.
@@ -78,27 +79,37 @@ type clientLine struct {
 	text []byte
 }
 
-// askLoops answers from what all loops know.
+// errInventory is the answer where a loop could not be asked.
+const errInventory = "-ERR an event loop has no time to tell of its clients; try again\r\n"
+
+// askLoops answers from what all loops know. One client of a loop is answered at a
+// time, because a list may be long and is work for every loop.
 func (s *Session) askLoops(_ *command.Command, args [][]byte) bool {
 	filter, text := local.ParseClientFilter(args[2:])
 	if text != "" {
 		s.fail(text)
 		return true
 	}
+	if s.core.listing {
+		s.queued = true
+		s.core.listers = append(s.core.listers, s)
+		return false
+	}
+	s.core.listing = true
 	peers := s.core.Peers.all()
 	v := &inventory{s: s, seq: s.await(0), left: len(peers)}
 	s.replies.at(v.seq).local = true
 	for _, peer := range peers {
 		if peer == s.core {
-			v.add(peer.clientLines(filter))
+			v.add(peer.clientLines(filter), true)
 			continue
 		}
 		asked := peer.loop.Post(func() {
 			lines := peer.clientLines(filter)
-			peer.tell(s.core, func() { v.add(lines) })
+			peer.tell(s.core, func() { v.add(lines, true) })
 		})
 		if !asked { // it is stopping, or has no time for such questions
-			v.add(nil)
+			v.add(nil, false)
 		}
 	}
 	return true
@@ -115,27 +126,53 @@ func (c *Core) tell(other *Core, f func()) {
 	}
 }
 
-// add takes a loop's lines, and gives out the reply with the last ones.
-func (v *inventory) add(lines []clientLine) {
+// add takes a loop's lines, if it could be asked, and gives out the reply with the
+// last ones.
+func (v *inventory) add(lines []clientLine, asked bool) {
 	v.lines = append(v.lines, lines...)
-	if v.left--; v.left > 0 || v.s.gone {
+	v.lost = v.lost || !asked
+	if v.left--; v.left > 0 {
 		return
+	}
+	if !v.s.gone {
+		v.s.Reply(v.seq, v.reply(), true)
+	}
+	v.s.core.listed()
+}
+
+func (v *inventory) reply() []byte {
+	if v.lost {
+		return []byte(errInventory)
 	}
 	slices.SortFunc(v.lines, func(a, b clientLine) int { return cmp.Compare(a.id, b.id) })
 	var text bytes.Buffer
 	for _, line := range v.lines {
 		text.Write(line.text)
 	}
-	v.s.Reply(v.seq, resp.AppendVerbatim(nil, v.s.client.Protocol, text.String()), true)
+	return resp.AppendVerbatim(nil, v.s.client.Protocol, text.String())
+}
+
+// listed lets the others have their turn that wait for a list.
+func (c *Core) listed() {
+	c.listing = false
+	waiting := c.listers
+	c.listers = nil
+	for _, s := range waiting {
+		s.Writable()
+	}
 }
 
 // clientLines are the lines of the core's clients that a filter lets through.
 func (c *Core) clientLines(filter *local.ClientFilter) []clientLine {
-	var lines []clientLine
+	lines := make([]clientLine, 0, len(c.sessions))
+	text := make([]byte, 0, len(c.sessions)*300)
 	for _, s := range c.sessions {
-		if !s.gone && filter.Takes(s.client.ID) {
-			lines = append(lines, clientLine{s.client.ID, append(s.appendDescription(nil), '\n')})
+		if s.gone || !filter.Takes(s.client.ID) {
+			continue
 		}
+		from := len(text)
+		text = append(s.appendDescription(text), '\n')
+		lines = append(lines, clientLine{s.client.ID, text[from:len(text):len(text)]})
 	}
 	return lines
 }

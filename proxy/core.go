@@ -56,6 +56,8 @@ type Core struct {
 	share *share
 
 	sessions []*Session    // that are open
+	listing  bool          // a client's CLIENT LIST is under way
+	listers  []*Session    // that wait for theirs
 	commands atomic.Uint64 // executed; written on the loop
 	stats    Stats
 	closed   bool

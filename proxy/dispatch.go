@@ -31,6 +31,10 @@ func (s *Session) execute(r *resp.Request, size int) bool {
 }
 
 func (s *Session) dispatch(r *resp.Request, size int) bool {
+	if isHTTP(r) {
+		s.foreign()
+		return true
+	}
 	cmd := command.Lookup(r.Args)
 	s.last = cmd
 	switch {
@@ -81,8 +85,7 @@ func (s *Session) scratch() []byte { return s.core.scratch[:0] }
 // browser sends that was lured to this port: Redis closes the connection then.
 func (s *Session) unknown(args [][]byte) {
 	if bytes.EqualFold(args[0], []byte("post")) || bytes.EqualFold(args[0], []byte("host:")) {
-		s.core.crossProtocol(s)
-		s.end()
+		s.foreign()
 		return
 	}
 	if container := command.Container(args[0]); container != nil && len(args) > 1 {
@@ -134,6 +137,7 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	}
 	call := local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Describe: s.appendDescription}
 	s.core.Local.Answer(&call)
+	s.tired = call.Tiring
 	s.core.keepScratch(call.Out)
 	if call.Unmute {
 		s.mute = false

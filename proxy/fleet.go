@@ -100,6 +100,10 @@ func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 // info is INFO: what the proxy says of itself, with sums over the servers if they
 // are asked for. Servers that do not answer are left out, and counted.
 func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
+	if len(r.Args) > maxSections {
+		s.fail("ERR too many sections in one request, at most " + strconv.Itoa(maxSections))
+		return true
+	}
 	sections := make([]string, 0, len(r.Args)-1)
 	for _, arg := range r.Args[1:] {
 		sections = append(sections, string(arg))
@@ -116,6 +120,9 @@ func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
 	}
 	return true
 }
+
+// maxSections bounds what INFO may be asked for: there are some twenty.
+const maxSections = 100
 
 var infoRequest = resp.AppendCommand(nil, "INFO")
 

@@ -230,3 +230,160 @@ func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 		t.Errorf("closed: idle %v, waiting %v, busy %v", idle.closed, waiting.closed, busy.closed)
 	}
 }
+
+// TestAnOptionIsSeenEvenIfANulFollowsIt has options as a server understands them that
+// takes them for strings of C.
+func TestAnOptionIsSeenEvenIfANulFollowsIt(t *testing.T) {
+	f := newFleetScene(t, 3)
+	a, b := f.keyOf(0, "a"), f.keyOf(1, "b")
+	notYet := "-ERR command 'xread' is not supported: "
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"SORT", a, "STORE\x00", b}, "-" + resp.TextCrossSlot},
+		{[]string{"SORT", a, "store\x00x", "__ringmain:x"}, "-" + errReserved},
+		{[]string{"GEORADIUS", a, "1", "1", "1", "km", "STORE\x00", "__ringmain:x"}, "-" + errReserved},
+		{[]string{"SORT", a, "BY\x00", "w*"}, "-" + errSortBy},
+		{[]string{"SORT", a, "BY", "nosort", "GET\x00", "w*"}, "-" + errSortGet},
+		{[]string{"COPY", a, a, "DB\x00", "5"}, "-" + resp.TextDatabase},
+		{[]string{"XREAD", "STREAMS\x00", a, b, "0", "0"}, "-" + resp.TextCrossSlot},
+		{[]string{"XREAD", "BLOCK\x00", "0", "STREAMS", a, "$"}, notYet},
+	} {
+		f.sends(string(resp.AppendCommand(nil, test.args...)))
+		if got := f.client.take(); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%q: %q, want %q", test.args, got, test.want)
+		}
+	}
+}
+
+func TestSortDoesNotReadTheProxysOwnKeys(t *testing.T) {
+	f := newFleetScene(t, 1)
+	for _, pattern := range []string{"__ringmain:{l}*", "__ring{l}*", "_*"} {
+		f.sends("SORT {l} BY nosort GET " + pattern + "\r\nSORT {l} BY " + pattern + "\r\n")
+		if pattern == "__ring{l}*" { // which can form none of them
+			f.answers(0, "*0\r\n*0\r\n")
+			f.gets("*0\r\n*0\r\n")
+			continue
+		}
+		f.gets("-" + errSortGet + "\r\n-" + errSortBy + "\r\n")
+	}
+}
+
+func TestSortFollowsNoPatternWhereRoutesMayTakeItsKeysElsewhere(t *testing.T) {
+	f := newFleetScene(t, 1)
+	other := router.Pool{Name: "other", HashTag: "{}", Servers: []router.Server{{Name: "x", Weight: 1}}}
+	main := router.Pool{Name: "main", HashTag: "{}", Servers: []router.Server{{Name: "a", Weight: 1}}}
+	snapshot, err := router.New(2, []router.Pool{main, other}, []router.Route{{Pool: "main"}, {Prefix: "{l}w:1", Pool: "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := *f.core.Config
+	cfg.Snapshot = snapshot
+	f.core.Config = &cfg
+	f.sends("SORT {l} BY {l}w:*\r\n")
+	f.gets("-" + errSortBy + "\r\n")
+}
+
+func TestASkippedReplyStaysSkippedIfItsCommandHasToWait(t *testing.T) {
+	f := newFleetScene(t, 1)
+	left := f.sends("GET a\r\nCLIENT REPLY SKIP\r\nHELLO 3\r\nPING\r\n")
+	if left != "HELLO 3\r\nPING\r\n" {
+		t.Fatalf("%q has to wait", left)
+	}
+	f.answers(0, "$1\r\n1\r\n")
+	f.gets("$1\r\n1\r\n")
+	f.sends(left)
+	f.gets("+PONG\r\n")
+}
+
+func TestAListOfClientsIsMadeOneAtATime(t *testing.T) {
+	f := newFleetScene(t, 1)
+	cfg := *f.core.Config
+	cfg.Memory = NewMemory(1<<30, 1)
+	peer := &stillLoop{now: f.loop.now}
+	other := NewCore(peer, &cfg) // of another loop
+	second := f.core.NewSession(2, router.ByRoutes)
+	conn := &stillConn{keep: true}
+	second.Opened(conn, nil)
+	f.sends("CLIENT LIST\r\n")
+	if left := len("CLIENT LIST\r\n") - second.Data([]byte("CLIENT LIST\r\n")); left == 0 || !conn.paused {
+		t.Error("the second client does not wait")
+	}
+	f.gets("")
+	peer.posted[0]()
+	f.loop.posted[0]()
+	if got := f.client.take(); strings.Count(got, "\nid=") != 2 {
+		t.Errorf("the list is %q", got)
+	}
+	if !conn.resumed {
+		t.Fatal("the second client still waits")
+	}
+	peer.full = true
+	second.Data([]byte("CLIENT LIST\r\n"))
+	if got := conn.take(); got != errInventory {
+		t.Errorf("with a loop that cannot be asked: %q", got)
+	}
+	other.Close()
+}
+
+func TestACommandForAnyServerGoesToOneThatIsUp(t *testing.T) {
+	f := newFleetScene(t, 2)
+	f.loop.dialled[0].Closed(nil)
+	for range 2 { // the dial at once, and the one after a pause
+		f.loop.sweep()
+		f.loop.dialled[len(f.loop.dialled)-1].Opened(nil, fmt.Errorf("refused"))
+	}
+	f.sends("LOLWUT\r\n")
+	f.answers(1, "$2\r\nhi\r\n")
+	f.gets("$2\r\nhi\r\n")
+}
+
+func TestAClientThatSpeaksSomethingElseIsClosedWithoutAWord(t *testing.T) {
+	for _, text := range []string{"GET / HTTP/1.1\r\nHost: x\r\n", "PUT /x HTTP/1.0\r\n", "POST / HTTP/1.1\r\n", "\x16\x03\x01\x02\x00\x01"} {
+		f := newFleetScene(t, 1)
+		f.sends(text)
+		f.gets("")
+		if !f.client.closed {
+			t.Errorf("%q: the connection stays", text)
+		}
+	}
+	f := newFleetScene(t, 1)
+	f.sends(string(resp.AppendCommand(nil, "SET", "k", "HTTP/1.1")))
+	f.answers(0, "+OK\r\n")
+	f.gets("+OK\r\n")
+}
+
+func TestADrainedClientGetsItsRepliesAndNothingMoreIsExecuted(t *testing.T) {
+	f := newFleetScene(t, 1)
+	idle := &stillConn{}
+	s2 := f.core.NewSession(2, router.ByRoutes)
+	s2.Opened(idle, nil)
+	f.sends("GET a\r\nGET b\r\n")
+	told := 0
+	f.core.Drain(func() { told++ })
+	if !idle.closed || f.client.closed {
+		t.Errorf("closed: the idle client %v, the waiting one %v", idle.closed, f.client.closed)
+	}
+	f.sends("GET c\r\n")
+	late := &stillConn{}
+	s3 := f.core.NewSession(3, router.ByRoutes)
+	s3.Opened(late, nil)
+	if !late.closed {
+		t.Error("a client that comes late stays")
+	}
+	f.answers(0, "$1\r\n1\r\n$1\r\n2\r\n")
+	f.gets("$1\r\n1\r\n$1\r\n2\r\n")
+	if !f.client.closed {
+		t.Error("the client stays after its last reply")
+	}
+	for _, s := range []*Session{s2, s3, f.s} {
+		if told != 0 {
+			t.Error("told too early")
+		}
+		s.Closed(nil)
+	}
+	if told != 1 {
+		t.Errorf("told %d times that all are gone", told)
+	}
+}

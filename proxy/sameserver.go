@@ -94,16 +94,16 @@ func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
 	for i := 2; i+1 < len(args); i++ {
 		option, pattern := args[i], args[i+1]
 		switch {
-		case bytes.EqualFold(option, []byte("limit")):
+		case command.IsWord(option, "limit"):
 			i += 2
-		case bytes.EqualFold(option, []byte("store")):
+		case command.IsWord(option, "store"):
 			i++
-		case bytes.EqualFold(option, []byte("by")):
+		case command.IsWord(option, "by"):
 			i++
 			if !s.formsKeysAt(place, pattern) {
 				return errSortBy
 			}
-		case bytes.EqualFold(option, []byte("get")):
+		case command.IsWord(option, "get"):
 			i++
 			if !s.formsKeysAt(place, pattern) {
 				return errSortGet
@@ -119,15 +119,21 @@ func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
 func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
 	snapshot := s.core.Snapshot
 	fixed, _, forms := bytes.Cut(pattern, []byte("*"))
-	return !forms || !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
+	return !forms || !mayFormReserved(fixed) && !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
 		snapshot.Pick(s.scope, fixed) == place
+}
+
+// mayFormReserved reports whether keys that begin so may be the proxy's own.
+func mayFormReserved(fixed []byte) bool {
+	n := min(len(fixed), len(reserved))
+	return string(fixed[:n]) == reserved[:n]
 }
 
 // copyRestriction refuses COPY's DB option but for the one database that clients
 // see, if the servers know it by the same number.
 func copyRestriction(args [][]byte, place router.Place) string {
 	for i := 3; i+1 < len(args); i++ {
-		if !bytes.EqualFold(args[i], []byte("db")) {
+		if !command.IsWord(args[i], "db") {
 			continue
 		}
 		n, ok := resp.ParseInteger(args[i+1])

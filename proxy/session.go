@@ -16,6 +16,7 @@ import (
 const (
 	maxTurnCommands = 128
 	maxTurnBytes    = 64 << 10
+	maxTurnOutput   = 1 << 20
 )
 
 // Session is one client's connection. It implements ioloop.Handler and, for the
@@ -32,6 +33,7 @@ type Session struct {
 	active  time.Duration    // input last came
 	last    *command.Command // executed
 	mute    bool             // the command under way gets no reply: CLIENT REPLY
+	tired   bool             // the last command was much work: it was the last of this turn
 
 	wrote    uint64 // bytes given to conn
 	held     int    // bytes of replies that wait for their turn
@@ -69,6 +71,10 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 // Data implements ioloop.Handler.
 func (s *Session) Data(b []byte) int {
 	s.active = s.core.loop.Elapsed()
+	if s.last == nil && isTLS(b) {
+		s.foreign()
+		return len(b)
+	}
 	used, commands := s.serve(b)
 	s.core.commands.Add(uint64(commands))
 	s.core.stats.Received += uint64(used)
@@ -77,8 +83,10 @@ func (s *Session) Data(b []byte) int {
 
 // serve executes what is whole in b, as far as the client's turn and window go.
 func (s *Session) serve(b []byte) (used, commands int) {
+	began := s.wrote
 	for ; !s.ending && !s.gone; commands++ {
-		if commands == maxTurnCommands || used > maxTurnBytes {
+		if commands == maxTurnCommands || used > maxTurnBytes || s.wrote-began > maxTurnOutput || s.tired {
+			s.tired = false
 			s.conn.Resume() // go on in the next turn
 			return used, commands
 		}

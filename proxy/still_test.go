@@ -19,6 +19,8 @@ type stillLoop struct {
 	now     time.Time
 	sweep   func() // the latest timer's function
 	memory  int
+	posted  []func() // that a test calls, or not
+	full    bool     // no call is taken
 }
 
 func (l *stillLoop) Now() time.Time         { return l.now }
@@ -27,9 +29,12 @@ func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
 	l.sweep = f
 	return stillTimer{}
 }
-func (l *stillLoop) AtEnd(func())     {}
-func (l *stillLoop) Post(func()) bool { return true }
-func (l *stillLoop) Memory() int      { return l.memory }
+func (l *stillLoop) AtEnd(func()) {}
+func (l *stillLoop) Post(f func()) bool {
+	l.posted = append(l.posted, f)
+	return !l.full
+}
+func (l *stillLoop) Memory() int { return l.memory }
 func (l *stillLoop) Dial(_ string, _ time.Duration, h ioloop.Handler) {
 	l.dialled = append(l.dialled, h)
 }

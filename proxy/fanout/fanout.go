@@ -21,7 +21,7 @@ const (
 	Values             // arrays with an element for each key, put in the keys' order
 	OK                 // all say OK
 	Arrays             // arrays of keys, one behind the other
-	Random             // one key of a random part: see AppendRandomRequests
+	Random             // one key of a random part: see AppendRandomRequest
 	Scan               // one page of keys and the cursor behind it, of one part
 )
 

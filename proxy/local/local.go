@@ -30,6 +30,8 @@ type Call struct {
 	Out     []byte // the reply is appended to it
 	Quit    bool   // set if the connection ends after the reply
 	Unmute  bool   // set if the reply is given although the client had switched replies off
+	// Tiring is set if the answer was much work for the loop.
+	Tiring bool
 	// Describe appends the client's line in CLIENT LIST.
 	Describe func(dst []byte) []byte
 }
@@ -98,9 +100,12 @@ var functions = func() []function {
 	return table
 }()
 
-// maxNames bounds the names or patterns in one request, as each may take some 50 us
-// and give some KiB of reply.
-const maxNames = 1000
+// maxNames bounds the names or patterns in one request, as each may give some KiB
+// of reply; maxPattern the bytes of a pattern, as matching may take long.
+const (
+	maxNames   = 256
+	maxPattern = 128
+)
 
 // asksForNames are the commands that take any number of names or patterns.
 var asksForNames = idsOf("command|docs", "command|info", "config|get")
@@ -119,8 +124,13 @@ func (a *Answers) Answer(c *Call) {
 		c.fail("ERR too many names in one request, at most " + strconv.Itoa(maxNames))
 		return
 	}
+	c.Tiring = tiring[c.Command.ID()]
 	functions[c.Command.ID()](a, c)
 }
+
+// tiring are the commands whose answers may take some 100 us and more.
+var tiring = idsOf("command", "command|docs", "command|info", "command|list", "command|getkeys", "command|getkeysandflags",
+	"config|get")
 
 // Known reports whether Answer has an answer to a command.
 func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }

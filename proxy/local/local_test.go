@@ -206,3 +206,18 @@ func TestSetInfoTakesTheLibraryOnly(t *testing.T) {
 		t.Errorf("%+v", client)
 	}
 }
+
+func TestNamesAndPatternsInOneRequestAreBounded(t *testing.T) {
+	client := &Client{Protocol: 2}
+	for _, command := range []string{"COMMAND INFO", "COMMAND DOCS", "CONFIG GET"} {
+		if got := ask(t, client, command+strings.Repeat(" x", maxNames)); !strings.HasPrefix(got, "-ERR too many names") {
+			t.Errorf("%s: %.60q", command, got)
+		}
+	}
+	if got := ask(t, client, "CONFIG GET "+strings.Repeat("*", maxPattern)); got == "*0\r\n" {
+		t.Errorf("%q", got)
+	}
+	if got := ask(t, client, "CONFIG GET "+strings.Repeat("*", maxPattern+1)); got != "*0\r\n" {
+		t.Errorf("%q", got)
+	}
+}

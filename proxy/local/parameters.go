@@ -36,6 +36,9 @@ func DefaultParameters() Parameters {
 func configGet(a *Answers, c *Call) {
 	found := map[string]string{}
 	for _, pattern := range c.Args[2:] {
+		if len(pattern) > maxPattern { // no name is as long
+			continue
+		}
 		if !bytes.ContainsAny(pattern, "[*?") { // a name, which comes back as it was written
 			if value, ok := a.Parameters[strings.ToLower(string(pattern))]; ok {
 				found[string(pattern)] = value

@@ -60,8 +60,12 @@ func commandDocs(_ *Answers, c *Call) {
 
 func appendDocs(dst []byte, protocol int, commands []*command.Command) []byte {
 	dst = resp.AppendMap(dst, protocol, len(commands))
+	made := map[*command.Command][]byte{} // as one may be named many times
 	for _, cmd := range commands {
-		dst = command.AppendDocs(dst, cmd, protocol == 3)
+		if made[cmd] == nil {
+			made[cmd] = command.AppendDocs(nil, cmd, protocol == 3)
+		}
+		dst = append(dst, made[cmd]...)
 	}
 	return dst
 }
