@@ -39,6 +39,9 @@ type Conn struct {
 	deadlines
 	hello handshake
 	lost  givenUp
+	epoch uint64 // see Epoch
+	// bare connections belong to no client: see Node.Control.
+	bare bool
 
 	attempts   int           // that failed in a row
 	trouble    string        // why the last attempt failed; "": it did not
@@ -97,6 +100,11 @@ func (c *Conn) send(e entry, request []byte) {
 	c.queue.push(e)
 	c.deadlines.added(e.deadline)
 }
+
+// Epoch changes whenever the server that later requests reach may not have had
+// earlier ones: it may be a process of another beginning, or they never left. What
+// a server keeps for requests to come (scripts) is known for one epoch at most.
+func (c *Conn) Epoch() uint64 { return c.epoch }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure { return c.failing }
@@ -233,6 +241,7 @@ func (c *Conn) connectionLost(unsent int) {
 		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, causeOf(c.lost.cause),
 		"awaited", c.queue.len())
 	c.state = waiting
+	c.epoch++
 	if c.queue.len() > 0 {
 		n.owe(debt{id: c.hello.id, runID: c.hello.runID})
 	}
@@ -252,6 +261,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
+	c.epoch++
 	c.failing = n.down(what)
 	c.pending = nil
 	c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)

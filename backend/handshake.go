@@ -61,10 +61,16 @@ func (c *Conn) beginHandshake() {
 	case opt.Password != "":
 		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH", '+')})
 	}
-	steps = append(steps,
-		step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named},
-		step{[]string{"CLIENT", "ID"}, c.learnID},
-		step{[]string{"INFO", "server"}, c.learnRunID})
+	if !c.bare {
+		steps = append(steps,
+			step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named},
+			step{[]string{"CLIENT", "ID"}, c.learnID},
+			step{[]string{"INFO", "server"}, c.learnRunID})
+	}
+	if len(steps) == 0 {
+		c.fence()
+		return
+	}
 	if number := strconv.Itoa(c.database); c.database != 0 {
 		steps = append(steps, step{[]string{"SELECT", number}, required("SELECT "+number, '+')})
 	}
@@ -129,7 +135,7 @@ func (c *Conn) fence() {
 
 func (c *Conn) becomeReady() {
 	n := c.node
-	if c.trouble != "" && n.opt.Learned.trouble.over() {
+	if c.trouble != "" && !c.bare && n.opt.Learned.trouble.over() {
 		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
 			"address", n.opt.Address, "run_id", c.hello.runID)
 	}

@@ -79,6 +79,7 @@ type Node struct {
 	loop    ioloop.Loop
 	opt     *Options
 	conns   []*Conn
+	control *Conn // nil until it is needed
 	debts   []debt
 	waiters []Waiter
 	closed  bool
@@ -111,12 +112,30 @@ func (n *Node) Conn(protocol, database int) *Conn {
 	return c
 }
 
+// Control returns a connection for what a server does at any time, also while a
+// script keeps it from all else: SCRIPT KILL, FUNCTION KILL. On other connections
+// these would wait behind the script. It carries nothing that writes, as it is
+// neither named nor fenced: a busy server refuses what that takes.
+func (n *Node) Control() *Conn {
+	if n.control == nil {
+		n.control = newConn(n, 2, 0)
+		n.control.bare = true
+		if !n.closed {
+			n.control.dial()
+		}
+	}
+	return n.control
+}
+
 // Close gives up all connections. What waits fails.
 func (n *Node) Close() {
 	n.closed = true
 	n.opt.Fence.leave(n)
 	for _, c := range n.conns {
 		c.stop()
+	}
+	if n.control != nil {
+		n.control.stop()
 	}
 	n.wake()
 }
