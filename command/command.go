@@ -115,6 +115,19 @@ const (
 	FleetArrays
 	// FleetOK goes to every server; the reply is OK if all say so.
 	FleetOK
+	// FleetSame goes to every server; the reply is what all of them say.
+	FleetSame
+	// ScriptLoad goes to every server; the proxy keeps the script, and gives it to
+	// servers that do not have it when they need it.
+	ScriptLoad
+	// ScriptExists asks every server for each script; what the proxy would give to a
+	// server counts as there.
+	ScriptExists
+	// ScriptFlush goes to every server; the proxy forgets the scripts that it keeps.
+	ScriptFlush
+	// ScriptKill goes to every server, ahead of all else; the reply is OK if one of
+	// them had something to stop.
+	ScriptKill
 	// FleetRandom asks every server for a key, and how many it has, and chooses
 	// among them: RANDOMKEY.
 	FleetRandom
@@ -128,7 +141,7 @@ const (
 // server.
 func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, AnyServer, Local, AllLoops, FleetInfo:
+	case Refused, AnyServer, Local, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
 		return false
 	}
 	return true

@@ -14,8 +14,6 @@ const (
 
 	noTransactions   = "transactions are not there yet"
 	noPubSub         = "publish and subscribe are not there yet"
-	noScripts        = "scripts are not there yet"
-	noFunctions      = "functions are not there yet"
 	noTracking       = "client-side caching is not there yet"
 	noClientControl  = "clients cannot act on other clients yet"
 	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
@@ -24,6 +22,8 @@ const (
 	noLatency        = "the proxy keeps no record of latencies yet"
 	noSlowlog        = "the proxy keeps no log of slow commands yet"
 	noRole           = "the proxy has no role to tell yet"
+	debugsScripts    = "a server that debugs a script serves nobody else"
+	scriptsDiffer    = "a server has only those scripts that were needed there"
 	debugsServers    = "it is for testing Redis itself, and could harm servers that others share"
 	stopsServer      = "it would stop a server that others share"
 	changesPrimary   = "it would change which server is the primary, which is not up to clients"

@@ -17,6 +17,8 @@ import (
 type Peers struct {
 	mu    sync.Mutex
 	cores []*Core
+	// scripts are those that any of them has seen.
+	scripts sharedScripts
 }
 
 func (p *Peers) join(c *Core) {

@@ -72,6 +72,7 @@ type Core struct {
 	slots   slotPool
 	spools  spoolPool
 	merges  mergePool
+	scripts scripts
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer
 	idle    ioloop.Timer
@@ -87,6 +88,7 @@ type Core struct {
 func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	c := &Core{Config: cfg, loop: loop}
 	c.share = cfg.Memory.join()
+	c.scripts.shared = &cfg.Peers.scripts
 	for _, opt := range cfg.Servers {
 		c.nodes = append(c.nodes, backend.NewNode(loop, opt))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidwall/redcon"
 
+	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/metric"
 	"ringmain/proxy/local"
@@ -62,7 +63,9 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.scan(cmd, r, size)
 	case command.FleetInfo:
 		return s.info(cmd, r, size)
-	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetRandom:
+	case command.ScriptLoad, command.ScriptExists, command.ScriptFlush, command.ScriptKill:
+		return s.scriptFleet(cmd, r, size)
+	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetSame, command.FleetRandom:
 		return s.wholeFleet(cmd, r, size)
 	default:
 		s.notSupported(cmd, cmd.Reason)
@@ -112,14 +115,18 @@ func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Reques
 		s.waitFor(node)
 		return false
 	}
+	s.transmit(s, s.core.conn(p, s.client.Protocol), cmd, r, size)
+	return true
+}
+
+// transmit sends a request as it is; its outcome, for the session, goes to to.
+func (s *Session) transmit(to backend.Receiver, conn *backend.Conn, cmd *command.Command, r *resp.Request, size int) {
 	raw := r.Raw
 	if raw == nil {
 		raw = resp.AppendCommand(s.scratch(), r.Args...)
 		s.core.keepScratch(raw)
 	}
-	seq := s.await(size)
-	s.core.conn(p, s.client.Protocol).Send(s, seq, raw, cmd.MayWrite(), cmd.Slow)
-	return true
+	conn.Send(to, s.await(size), raw, cmd.MayWrite(), cmd.Slow)
 }
 
 const errReserved = "ERR keys that begin with " + reserved + " are reserved for the proxy"

@@ -14,17 +14,11 @@ import (
 // fleet.
 func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bool {
 	f := s.core.Snapshot.Fleet(s.scope)
-	for i := range f.Count {
-		if node := s.core.nodes[f.First+i]; !node.Admits(size) {
-			s.waitFor(node)
-			return false
-		}
+	if !s.fleetAdmits(f, size) {
+		return false
 	}
-	for i := range f.Count {
-		if refusal := s.core.conn(f.Place(i), s.client.Protocol).Refusal(); refusal != nil {
-			s.answer(refusal.AppendReply(nil))
-			return true
-		}
+	if s.fleetRefuses(f) {
+		return true
 	}
 	each := 1
 	if cmd.Policy == command.FleetRandom {

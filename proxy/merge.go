@@ -32,6 +32,7 @@ type fleet struct {
 	each     int32 // parts for each server
 	cursors  fanout.Cursors
 	sections []string // that INFO is asked for
+	kept     []bool   // the proxy itself has the script, for fanout's Kept
 }
 
 // newMerge begins to await the parts of a command of size bytes.
@@ -76,6 +77,10 @@ func (m *merge) partDone() {
 		return
 	}
 	s, seq := m.s, m.seq
+	if m.cmd.Policy == command.ScriptFlush {
+		// What was given on other connections meanwhile may be gone, too.
+		s.core.scripts.shared.changes.Add(1)
+	}
 	if !s.gone {
 		for i := range m.parts {
 			m.parts[i].Reply = m.held[i].pieces(m.parts[i].Reply)
@@ -96,6 +101,8 @@ func (m *merge) whole() *fanout.Whole {
 	w := &m.s.core.whole
 	*w = fanout.Whole{Kind: kindOf(m.cmd), Writes: m.cmd.MayWrite(), Order: m.order}
 	switch w.Kind {
+	case fanout.Loaded, fanout.Exist:
+		w.Kept = m.fleet.kept
 	case fanout.Arrays, fanout.Random, fanout.Scan:
 		w.Shows, w.Cursors, w.Intn, w.Protocol = m.shows, m.fleet.cursors, rand.Int64N, m.s.client.Protocol
 	}
@@ -125,6 +132,14 @@ func kindOf(cmd *command.Command) fanout.Kind {
 		return fanout.Random
 	case command.FleetScan:
 		return fanout.Scan
+	case command.FleetSame:
+		return fanout.Same
+	case command.ScriptLoad:
+		return fanout.Loaded
+	case command.ScriptExists:
+		return fanout.Exist
+	case command.ScriptKill:
+		return fanout.Killed
 	}
 	return fanout.OK
 }

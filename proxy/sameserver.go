@@ -22,7 +22,7 @@ func (s *Session) sameServer(cmd *command.Command, r *resp.Request, size int) bo
 		s.fail(text)
 		return true
 	}
-	return s.sendWhole(place, cmd, r, size)
+	return s.sendScript(place, cmd, r, size)
 }
 
 // commonPlace is where all keys of a request live, or the text of an error. A

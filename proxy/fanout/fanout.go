@@ -23,6 +23,10 @@ const (
 	Arrays             // arrays of keys, one behind the other
 	Random             // one key of a random part: see AppendRandomRequest
 	Scan               // one page of keys and the cursor behind it, of one part
+	Same               // all say the same
+	Loaded             // all say the same, or cannot be asked: see Whole.Kept
+	Exist              // arrays of 0 and 1: see Whole.Kept
+	Killed             // OK of one part at least
 )
 
 // Whole is what is known of the command that was sent in parts.
@@ -41,6 +45,10 @@ type Whole struct {
 	Intn func(n int64) int64
 	// Protocol is the client's, for the null of Random.
 	Protocol int
+	// Kept, for Exist, tells of each script whether the proxy would give it to those
+	// servers that do not have it. For Loaded there is one script: if it is kept, a
+	// server that cannot take it now does not matter.
+	Kept []bool
 }
 
 // Part is one server's share of a command.
@@ -79,6 +87,13 @@ func AppendRequest(dst, name []byte, args [][]byte, step int, keys []int32) []by
 // holds an error inside; if part of a write was or may have been executed then,
 // the error is UNCERTAIN and names the servers.
 func Merge(emit func([]byte), w *Whole, parts []Part) {
+	switch {
+	case w.Kind == Killed:
+		emitKilled(emit, parts)
+		return
+	case w.Kind == Loaded && w.Kept[0]:
+		parts = capable(parts)
+	}
 	if first := firstFailure(parts, w.Kind); first >= 0 {
 		emit(redcon.AppendError(nil, failureOf(w.Writes, parts, first, w.Kind)))
 		return
@@ -96,6 +111,12 @@ func Merge(emit func([]byte), w *Whole, parts []Part) {
 		emitRandom(emit, w, parts)
 	case Scan:
 		emitPage(emit, w, &parts[0])
+	case Same, Loaded:
+		for _, piece := range parts[0].Reply {
+			emit(piece)
+		}
+	case Exist:
+		emitExist(emit, w, parts)
 	default:
 		emit(redcon.AppendOK(line[:0]))
 	}
@@ -128,7 +149,7 @@ func (p *Part) usable(kind Kind) bool {
 	case Values:
 		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys
-	case Arrays:
+	case Arrays, Exist:
 		_, _, ok := resp.ArrayHeader(p.head())
 		return ok
 	case Scan:

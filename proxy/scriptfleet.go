@@ -1,0 +1,90 @@
+package proxy
+
+import (
+	"ringmain/command"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// scriptFleet sends a SCRIPT command, or FUNCTION KILL, to every server of the
+// session's fleet.
+func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) bool {
+	if cmd.Policy == command.ScriptKill {
+		return s.kill(cmd, r, size)
+	}
+	f := s.core.Snapshot.Fleet(s.scope)
+	if !s.fleetAdmits(f, size) {
+		return false
+	}
+	// A server that cannot be reached is given a script when it is needed there.
+	kept := cmd.Policy == command.ScriptLoad && len(r.Args[2]) <= maxScriptBody
+	if !kept && s.fleetRefuses(f) {
+		return true
+	}
+	m := s.newFleetMerge(cmd, f, 1, size)
+	switch cmd.Policy {
+	case command.ScriptLoad:
+		s.core.scripts.keep(r.Args[2])
+		m.fleet.kept = append(m.fleet.kept, kept)
+	case command.ScriptExists:
+		m.fleet.kept = s.core.scripts.knows(m.fleet.kept, r.Args[2:])
+	case command.ScriptFlush:
+		s.core.scripts.shared.flush()
+	}
+	request := resp.AppendCommand(s.scratch(), r.Args...)
+	s.core.keepScratch(request)
+	for part := range f.Count {
+		s.core.conn(f.Place(part), s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
+	}
+	return true
+}
+
+// kill stops what runs on any server, on connections that do not wait for it. As
+// in Redis, what the client itself has sent before comes first.
+func (s *Session) kill(cmd *command.Command, r *resp.Request, size int) bool {
+	if !s.replies.empty() {
+		s.drain = true
+		return false
+	}
+	f := s.core.Snapshot.Fleet(s.scope)
+	m := s.newFleetMerge(cmd, f, 1, size)
+	request := resp.AppendCommand(s.scratch(), r.Args...)
+	s.core.keepScratch(request)
+	for part := range f.Count {
+		s.core.nodes[f.Place(part).Server].Control().Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
+	}
+	return true
+}
+
+// fleetAdmits reports whether all servers of a fleet take a request of size bytes
+// now; if not, the session is told when to try again.
+func (s *Session) fleetAdmits(f router.Fleet, size int) bool {
+	for i := range f.Count {
+		if node := s.core.nodes[f.First+i]; !node.Admits(size) {
+			s.waitFor(node)
+			return false
+		}
+	}
+	return true
+}
+
+// fleetRefuses answers with the failure of the first server that is known to be
+// down, if there is one.
+func (s *Session) fleetRefuses(f router.Fleet) bool {
+	for i := range f.Count {
+		if refusal := s.core.conn(f.Place(i), s.client.Protocol).Refusal(); refusal != nil {
+			s.answer(refusal.AppendReply(nil))
+			return true
+		}
+	}
+	return false
+}
+
+// knows appends, for each digest, whether its script is known.
+func (sc *scripts) knows(dst []bool, digests [][]byte) []bool {
+	for _, text := range digests {
+		d, ok := parseDigest(text)
+		dst = append(dst, ok && sc.find(d) != nil)
+	}
+	return dst
+}
