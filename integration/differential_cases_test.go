@@ -735,4 +735,4 @@ ZUNIONSTORE @new 2 @zset @zset2
 ZUNIONSTORE @new 2 @zset @zset2 WEIGHTS 2 3 AGGREGATE MAX
 ZUNIONSTORE @zset 3 @zset @set @none AGGREGATE MIN
 ZUNIONSTORE @str 1 @none
-`
+` + scriptCases

@@ -124,7 +124,7 @@ SCAN x
 SCAN -1
 SCAN 0 nosuch
 SCAN 0 COUNT x
-`
+` + scriptLocalCases
 
 // flushCases empty the servers.
 const flushCases = `

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"ringmain/command"
 	"ringmain/resp"
 	"ringmain/router"
@@ -29,7 +31,9 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 	case command.ScriptExists:
 		m.fleet.kept = s.core.scripts.knows(m.fleet.kept, r.Args[2:])
 	case command.ScriptFlush:
-		s.core.scripts.shared.flush()
+		if flushes(r.Args) {
+			s.core.scripts.shared.flush()
+		}
 	}
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)
@@ -37,6 +41,11 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 		s.core.conn(f.Place(part), s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
 	}
 	return true
+}
+
+// flushes reports whether servers carry a SCRIPT FLUSH out.
+func flushes(args [][]byte) bool {
+	return len(args) == 2 || len(args) == 3 && (bytes.EqualFold(args[2], []byte("async")) || bytes.EqualFold(args[2], []byte("sync")))
 }
 
 // kill stops what runs on any server, on connections that do not wait for it. As
