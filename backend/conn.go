@@ -101,9 +101,9 @@ func (c *Conn) send(e entry, request []byte) {
 	c.deadlines.added(e.deadline)
 }
 
-// Epoch changes whenever the server that later requests reach may not have had
-// earlier ones: it may be a process of another beginning, or they never left. What
-// a server keeps for requests to come (scripts) is known for one epoch at most.
+// Epoch changes whenever the connection is lost. The server that later requests
+// reach may have begun anew: what it was given to keep for them (scripts) is known
+// within an epoch, and only if the request that gave it has not failed.
 func (c *Conn) Epoch() uint64 { return c.epoch }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
@@ -261,7 +261,6 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
-	c.epoch++
 	c.failing = n.down(what)
 	c.pending = nil
 	c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)

@@ -95,7 +95,6 @@ func (d *deadlines) fireUnready(now time.Duration) {
 		d.arm(first)
 	default:
 		c.failing = c.node.down("does not answer")
-		c.epoch++
 		c.pending = nil
 		c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)
 		c.node.wake()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ringmain/ioloop"
 	"ringmain/resp"
@@ -122,10 +123,13 @@ func TestAScriptIsGivenAnewIfItNeverLeft(t *testing.T) {
 	sc := newScriptScene(t, 1)
 	sc.knows()
 	h := sc.loop.dialled[0]
+	sc.loop.now = sc.loop.now.Add(time.Hour)
 	h.Closed(nil)
-	sc.loop.sweep()
-	h.Opened(nil, fmt.Errorf("refused"))
+	redial := sc.loop.sweep
 	sc.sends(request("EVALSHA", sha, "1", "k"))
+	sc.gets("")
+	redial()
+	h.Opened(nil, fmt.Errorf("refused"))
 	if got := sc.client.take(); !strings.HasPrefix(got, "-CLUSTERDOWN ") {
 		t.Errorf("the client gets %q", got)
 	}
@@ -167,13 +171,13 @@ func TestAScriptThatABusyServerRefusedIsGivenAgainAndAWrongOneIsForgotten(t *tes
 	sc.knows()
 	call := request("EVALSHA", sha, "1", "k")
 	for _, step := range []struct {
-		refusal string
-		want    string
-	}{{"-BUSY Redis is busy\r\n", loading + call}, {"-ERR Error compiling script\r\n", loading + call}, {"", call}} {
+		want, refusal, reply string
+	}{{loading + call, "-BUSY x\r\n", "-BUSY x\r\n"}, {loading + call, "-ERR Error compiling script\r\n", "-NOSCRIPT x\r\n"},
+		{call, "", "-NOSCRIPT x\r\n"}} {
 		sc.sends(call)
 		sc.receives(0, step.want)
-		sc.answers(0, step.refusal+"-NOSCRIPT x\r\n")
-		sc.gets("-NOSCRIPT x\r\n")
+		sc.answers(0, step.refusal+step.reply)
+		sc.gets(step.reply)
 	}
 }
 
