@@ -30,6 +30,9 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 		m.fleet.kept = append(m.fleet.kept, kept)
 	case command.ScriptExists:
 		m.fleet.kept = s.core.scripts.knows(m.fleet.kept, r.Args[2:])
+		for i := range m.parts {
+			m.parts[i].Keys = len(m.fleet.kept)
+		}
 	case command.ScriptFlush:
 		if flushes(r.Args) {
 			s.core.scripts.shared.flush()

@@ -68,6 +68,9 @@ func (s *Session) evalSHA(place router.Place, cmd *command.Command, r *resp.Requ
 func (c *Core) load(sc *script, conn *backend.Conn) {
 	request := resp.AppendCommand(c.scratch[:0], "SCRIPT", "LOAD", sc.body)
 	c.keepScratch(request)
+	if sc.given == nil {
+		sc.given = map[*backend.Conn]uint64{}
+	}
 	sc.given[conn] = conn.Epoch()
 	conn.Send(&scriptLoad{c, sc, conn}, 0, request, false, true)
 }

@@ -86,7 +86,7 @@ func (st *scriptStore) add(d digest, body string) *script {
 	if st.byDigest == nil {
 		st.byDigest, st.byBody = map[digest]*list.Element{}, map[string]*list.Element{}
 	}
-	s := &script{digest: d, body: body, given: map[*backend.Conn]uint64{}}
+	s := &script{digest: d, body: body}
 	e := st.recent.PushFront(s)
 	st.byDigest[d], st.byBody[body] = e, e
 	st.bytes += len(body)

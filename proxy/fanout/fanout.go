@@ -55,7 +55,7 @@ type Whole struct {
 type Part struct {
 	// Node names the server.
 	Node string
-	// Keys is how many of the command's keys it has.
+	// Keys is how many of the command's keys it has; for Exist, of the scripts.
 	Keys int
 	// Reply is what it has answered, whole, in pieces; unused if Failure is set.
 	// Its first piece holds at least the first line.
@@ -146,10 +146,10 @@ func (p *Part) usable(kind Kind) bool {
 	case Sum:
 		_, ok := resp.Integer(p.head())
 		return ok
-	case Values:
+	case Values, Exist:
 		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys
-	case Arrays, Exist:
+	case Arrays:
 		_, _, ok := resp.ArrayHeader(p.head())
 		return ok
 	case Scan:

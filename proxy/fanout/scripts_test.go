@@ -10,14 +10,17 @@ import (
 func gathered(w Whole, replies ...string) string {
 	var parts []Part
 	for i, reply := range replies {
-		p := Part{Node: string(rune('a' + i))}
+		p := Part{Node: string(rune('a' + i)), Keys: len(w.Kept)}
 		switch reply[0] {
 		case '!':
 			p.Failure = reply[1:]
 		case '?':
 			p.Failure, p.Uncertain = reply[1:], true
 		default:
-			p.Reply = [][]byte{[]byte(reply[:len(reply)-1]), []byte(reply[len(reply)-1:])}
+			p.Reply = [][]byte{[]byte(reply)}
+			if cut := strings.Index(reply, "\n") + 2; cut < len(reply) {
+				p.Reply = [][]byte{[]byte(reply[:cut]), []byte(reply[cut:])}
+			}
 		}
 		parts = append(parts, p)
 	}
@@ -89,8 +92,9 @@ func TestAScriptExistsWhereAllHaveItOrWouldBeGivenIt(t *testing.T) {
 	if want := "*5\r\n:1\r\n:0\r\n:1\r\n:0\r\n:1\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, short := range []string{"*2\r\n:1\r\n:1\r\n", "*1\r\n$1\r\n1\r\n", "*0\r\n"} {
-		if got := gathered(w, short, "*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"); !strings.HasPrefix(got, "*5\r\n") {
+	for _, short := range []string{"*2\r\n:1\r\n:1\r\n", "*0\r\n", "+OK\r\n"} {
+		want := "-ERR node \"a\" sent a reply of the wrong type\r\n"
+		if got := gathered(w, short, "*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"); got != want {
 			t.Errorf("a server that says %q: %q", short, got)
 		}
 	}
