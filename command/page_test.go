@@ -85,6 +85,8 @@ const pageRules = `
   hash tag (` + "`{user1}:name`, `{user1}:mail`" + `) always live together.
 - **Whole-fleet commands** (DBSIZE, SCAN, KEYS, RANDOMKEY, FLUSHDB, FLUSHALL, INFO) go to all servers of one pool: of the one that
   catches all keys which no route with a prefix does, or of the pool that the listener is bound to.
+- **Scripts and functions** are executed by the server that has all their keys. Scripts and functions that are loaded go to
+  all servers; a server that does not have a script which the proxy has seen is given it ahead of the ` + "`EVALSHA`" + `.
 - If one server fails, the reply is one error, never an error inside an array.
 - A command that the table has, but the servers do not, gets their own error. One that the table does not have gets
   Redis's ` + "`ERR unknown command`" + `; a refused one ` + "`ERR command '…' is not supported`" + `, with the reason given here.

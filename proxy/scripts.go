@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"time"
 
 	"ringmain/backend"
 	"ringmain/command"
@@ -110,7 +111,7 @@ var noScript = []byte("-NOSCRIPT ")
 func (c *scriptCall) Reply(seq uint64, b []byte, last bool) {
 	s := c.s
 	if !c.begun && bytes.HasPrefix(b, noScript) {
-		s.core.scripts.store.lost(c.conn)
+		s.core.scripts.missed(c.conn, s.core.loop.Elapsed())
 	}
 	c.begun = true
 	if last {
@@ -124,6 +125,23 @@ func (c *scriptCall) Failed(seq uint64, f *backend.Failure) {
 	s := c.s
 	s.core.scripts.done(c)
 	s.Failed(seq, f)
+}
+
+// missedEvery is how often a connection's server may be given all scripts again. A
+// script may well say NOSCRIPT itself: it is not to multiply what clients send.
+const missedEvery = time.Second
+
+// missed takes note that a server did not have a script which it had been given, so
+// that the next calls have it given again.
+func (sc *scripts) missed(c *backend.Conn, now time.Duration) {
+	if last, ok := sc.misses[c]; ok && now-last < missedEvery {
+		return
+	}
+	if sc.misses == nil {
+		sc.misses = map[*backend.Conn]time.Duration{}
+	}
+	sc.misses[c] = now
+	sc.store.lost(c)
 }
 
 // keptCalls bounds the scriptCalls that are kept to be used again.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ringmain/backend"
 )
@@ -163,6 +164,8 @@ type scripts struct {
 	store  scriptStore
 	seen   uint64        // of shared.changes
 	calls  []*scriptCall // to be used again
+	// misses are when a connection's server last missed a script, by the loop's Elapsed.
+	misses map[*backend.Conn]time.Duration
 }
 
 // current takes notice of what other loops have had flushed.
