@@ -24,7 +24,7 @@ func (c *Core) idleInterval() time.Duration {
 func (c *Core) closeIdle() {
 	now := c.loop.Elapsed()
 	for _, s := range c.sessions {
-		if !s.gone && !s.ending && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= c.Limits.ClientIdle {
+		if !s.gone && !s.ending && !s.blocked && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= c.Limits.ClientIdle {
 			c.Log.Debug("idle client closed (timeouts.client_idle)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
 			c.stats.Cut[metric.CutIdle]++
 			s.end()
