@@ -164,23 +164,23 @@ func (c *Core) listed() {
 	}
 }
 
+// commonLine has room for most clients' lines.
+const commonLine = 320
+
 // clientLines are the lines of the core's clients that a filter lets through.
 func (c *Core) clientLines(filter *local.ClientFilter) []clientLine {
-	lines := make([]clientLine, 0, len(c.sessions))
-	text := make([]byte, 0, len(c.sessions)*300)
+	var lines []clientLine
 	for _, s := range c.sessions {
-		if s.gone || !filter.Takes(s.client.ID) {
-			continue
+		if !s.gone && filter.Takes(s.client.ID) {
+			line := s.AppendDescription(make([]byte, 0, commonLine))
+			lines = append(lines, clientLine{s.client.ID, append(line, '\n')})
 		}
-		from := len(text)
-		text = append(s.appendDescription(text), '\n')
-		lines = append(lines, clientLine{s.client.ID, text[from:len(text):len(text)]})
 	}
 	return lines
 }
 
-// appendDescription appends the session's line in CLIENT LIST, without its end.
-func (s *Session) appendDescription(dst []byte) []byte {
+// AppendDescription implements local.Describer.
+func (s *Session) AppendDescription(dst []byte) []byte {
 	now := s.core.loop.Elapsed()
 	field := func(name string, value int) {
 		dst = append(dst, name...)

@@ -69,6 +69,7 @@ type Core struct {
 	scratch []byte       // for what is composed and copied at once
 	split   router.Split
 	whole   fanout.Whole // of the merge under way
+	call    local.Call   // under way
 	slots   slotPool
 	spools  spoolPool
 	merges  mergePool

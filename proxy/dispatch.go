@@ -142,8 +142,9 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 		s.drain = true
 		return false
 	}
-	call := local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Describe: s.appendDescription}
-	s.core.Local.Answer(&call)
+	call := &s.core.call
+	*call = local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Session: s}
+	s.core.Local.Answer(call)
 	s.tired = call.Tiring
 	s.core.keepScratch(call.Out)
 	if call.Unmute {

@@ -14,10 +14,10 @@ import (
 // fleet.
 func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bool {
 	f := s.core.Snapshot.Fleet(s.scope)
-	if !s.fleetAdmits(f, size) {
+	if !s.admitted(f.Count, f.Place, size) {
 		return false
 	}
-	if s.fleetRefuses(f) {
+	if s.refused(f.Count, f.Place) {
 		return true
 	}
 	each := 1
@@ -28,7 +28,7 @@ func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bo
 	for part := range len(m.parts) {
 		request := appendFleetRequest(s.scratch(), cmd, r.Args, part, f.Database)
 		s.core.keepScratch(request)
-		place := f.Place(int32(part / each))
+		place := f.Place(part / each)
 		s.core.conn(place, s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
 	}
 	return true
@@ -53,9 +53,9 @@ func appendFleetRequest(dst []byte, cmd *command.Command, args [][]byte, part in
 
 // newFleetMerge awaits parts from all servers of a fleet.
 func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, each, size int) *merge {
-	m := s.newMerge(cmd, int(f.Count)*each, size)
+	m := s.newMerge(cmd, f.Count*each, size)
 	m.fleet = fleet{scope: s.scope, first: f.First, each: int32(each)}
-	for i := range int(f.Count) * each {
+	for i := range f.Count * each {
 		m.addPart(s.core.Snapshot.Servers[f.First+int32(i/each)].Name, 0)
 	}
 	return m
@@ -71,12 +71,12 @@ func (m *merge) shows(part int, key []byte) bool {
 // scan asks one server for a page; the cursor says which.
 func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 	f := s.core.Snapshot.Fleet(s.scope)
-	cursors, own, ok := fanout.ParseCursor(r.Args[1], int(f.Count))
+	cursors, own, ok := fanout.ParseCursor(r.Args[1], f.Count)
 	if !ok {
 		s.fail("ERR invalid cursor")
 		return true
 	}
-	place := f.Place(int32(cursors.Server))
+	place := f.Place(cursors.Server)
 	node := s.core.nodes[place.Server]
 	if !node.Admits(size) {
 		s.waitFor(node)

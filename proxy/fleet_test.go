@@ -215,19 +215,21 @@ func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 	limited.Memory = NewMemory(1<<30, 1)
 	core = NewCore(loop, &limited)
 	look := loop.sweep
-	waiting, idle, busy := &stillConn{}, &stillConn{}, &stillConn{}
+	waiting, idle, busy, held := &stillConn{}, &stillConn{}, &stillConn{}, &stillConn{}
 	sessions := map[*stillConn]*Session{}
-	for id, conn := range []*stillConn{waiting, idle, busy} {
+	for id, conn := range []*stillConn{waiting, idle, busy, held} {
 		sessions[conn] = core.NewSession(int64(id), router.ByRoutes)
 		sessions[conn].Opened(conn, nil)
 	}
 	sessions[waiting].Data([]byte("GET a\r\n"))
+	core.listing = true // another's list of clients, for which this one has to wait
+	sessions[held].Data([]byte("CLIENT LIST\r\n"))
 	loop.now = loop.now.Add(9 * time.Second)
 	sessions[busy].Data([]byte("PING\r\n"))
 	loop.now = loop.now.Add(time.Second)
 	look()
-	if !idle.closed || waiting.closed || busy.closed {
-		t.Errorf("closed: idle %v, waiting %v, busy %v", idle.closed, waiting.closed, busy.closed)
+	if !idle.closed || waiting.closed || busy.closed || held.closed {
+		t.Errorf("closed: idle %v, waiting %v, busy %v, held up %v", idle.closed, waiting.closed, busy.closed, held.closed)
 	}
 }
 
@@ -385,5 +387,14 @@ func TestADrainedClientGetsItsRepliesAndNothingMoreIsExecuted(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("told %d times that all are gone", told)
+	}
+}
+
+func TestALocalAnswerAllocatesNothing(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.client.keep = false
+	request := []byte("*1\r\n$4\r\nPING\r\n")
+	if n := testing.AllocsPerRun(100, func() { f.s.Data(request) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -42,6 +42,30 @@ func (s *Session) newMerge(cmd *command.Command, parts, size int) *merge {
 	return m
 }
 
+// admitted reports whether the servers of n places take requests of size bytes in
+// all; if not, the session is told when to try again.
+func (s *Session) admitted(n int, place func(int) router.Place, size int) bool {
+	for i := range n {
+		if node := s.core.nodes[place(i).Server]; !node.Admits(size) {
+			s.waitFor(node)
+			return false
+		}
+	}
+	return true
+}
+
+// refused answers with the failure of the first of n places that would fail at once,
+// so that no part of the command is executed; it reports false if there is none.
+func (s *Session) refused(n int, place func(int) router.Place) bool {
+	for i := range n {
+		if f := s.core.conn(place(i), s.client.Protocol).Refusal(); f != nil {
+			s.answer(f.AppendReply(nil))
+			return true
+		}
+	}
+	return false
+}
+
 // addPart announces a part for a server, which has that many of the keys.
 func (m *merge) addPart(node string, keys int) {
 	m.parts = append(m.parts, fanout.Part{Node: node, Keys: keys})

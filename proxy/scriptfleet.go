@@ -5,7 +5,6 @@ import (
 
 	"ringmain/command"
 	"ringmain/resp"
-	"ringmain/router"
 )
 
 // scriptFleet sends a SCRIPT command, or FUNCTION KILL, to every server of the
@@ -15,12 +14,12 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 		return s.kill(cmd, r, size)
 	}
 	f := s.core.Snapshot.Fleet(s.scope)
-	if !s.fleetAdmits(f, size) {
+	if !s.admitted(f.Count, f.Place, size) {
 		return false
 	}
 	// A server that cannot be reached is given a script when it is needed there.
 	kept := cmd.Policy == command.ScriptLoad && len(r.Args[2]) <= maxScriptBody
-	if !kept && s.fleetRefuses(f) {
+	if !kept && s.refused(f.Count, f.Place) {
 		return true
 	}
 	m := s.newFleetMerge(cmd, f, 1, size)
@@ -66,30 +65,6 @@ func (s *Session) kill(cmd *command.Command, r *resp.Request, size int) bool {
 		s.core.nodes[f.Place(part).Server].Control().Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
 	}
 	return true
-}
-
-// fleetAdmits reports whether all servers of a fleet take a request of size bytes
-// now; if not, the session is told when to try again.
-func (s *Session) fleetAdmits(f router.Fleet, size int) bool {
-	for i := range f.Count {
-		if node := s.core.nodes[f.First+i]; !node.Admits(size) {
-			s.waitFor(node)
-			return false
-		}
-	}
-	return true
-}
-
-// fleetRefuses answers with the failure of the first server that is known to be
-// down, if there is one.
-func (s *Session) fleetRefuses(f router.Fleet) bool {
-	for i := range f.Count {
-		if refusal := s.core.conn(f.Place(i), s.client.Protocol).Refusal(); refusal != nil {
-			s.answer(refusal.AppendReply(nil))
-			return true
-		}
-	}
-	return false
 }
 
 // knows appends, for each digest, whether its script is known.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/proxy/fanout"
 	"ringmain/resp"
@@ -29,40 +28,14 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 	if c.split.Groups() == 1 {
 		return s.sendWhole(c.split.Place(0), cmd, r, size)
 	}
-	if !s.admitted(size) {
+	if !s.admitted(c.split.Groups(), c.split.Place, size) {
 		return false
 	}
-	if f := s.refusal(); f != nil {
-		s.answer(f.AppendReply(nil))
+	if s.refused(c.split.Groups(), c.split.Place) {
 		return true
 	}
 	s.sendParts(cmd, r.Args[0], args, step, size)
 	return true
-}
-
-// admitted reports whether all servers of the core's split take requests of size
-// bytes in all.
-func (s *Session) admitted(size int) bool {
-	c := s.core
-	for g := range c.split.Groups() {
-		if node := c.nodes[c.split.Place(g).Server]; !node.Admits(size) {
-			s.waitFor(node)
-			return false
-		}
-	}
-	return true
-}
-
-// refusal is the failure of the first part that would fail at once, so that no
-// other part of the command is executed; nil if all would be sent.
-func (s *Session) refusal() *backend.Failure {
-	c := s.core
-	for g := range c.split.Groups() {
-		if f := c.conn(c.split.Place(g), s.client.Protocol).Refusal(); f != nil {
-			return f
-		}
-	}
-	return nil
 }
 
 func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step, size int) {

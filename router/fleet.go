@@ -3,8 +3,10 @@ package router
 // Fleet is the servers that a command for all servers touches.
 type Fleet struct {
 	Pool string
-	// First and Count are indexes into Snapshot.Servers.
-	First, Count int32
+	// First is the index in Snapshot.Servers of the first, Count how many follow each
+	// other there.
+	First int32
+	Count int
 	// Database is to be selected on each.
 	Database int32
 	// Partial says that keys of the scope live in other pools, too.
@@ -18,7 +20,7 @@ func (s *Snapshot) Fleet(scope Scope) Fleet {
 		i = s.catchAll
 	}
 	p := &s.pools[i]
-	f := Fleet{Pool: p.name, First: p.first, Count: p.count, Database: p.database}
+	f := Fleet{Pool: p.name, First: p.first, Count: int(p.count), Database: p.database}
 	if scope < 0 && s.routes != nil {
 		for _, other := range s.routes.pools {
 			f.Partial = f.Partial || other != i
@@ -64,4 +66,4 @@ func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
 }
 
 // Place is the place on the fleet's server number i, from 0.
-func (f Fleet) Place(i int32) Place { return Place{f.First + i, f.Database} }
+func (f Fleet) Place(i int) Place { return Place{f.First + int32(i), f.Database} }

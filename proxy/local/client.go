@@ -9,7 +9,7 @@ import (
 
 // client|info gives the client's line of CLIENT LIST.
 func clientInfo(_ *Answers, c *Call) {
-	line := append(c.Describe(nil), '\n')
+	line := append(c.Session.AppendDescription(nil), '\n')
 	c.Out = resp.AppendVerbatim(c.Out, c.Client.Protocol, string(line))
 }
 

@@ -32,8 +32,14 @@ type Call struct {
 	Unmute  bool   // set if the reply is given although the client had switched replies off
 	// Tiring is set if the answer was much work for the loop.
 	Tiring bool
-	// Describe appends the client's line in CLIENT LIST.
-	Describe func(dst []byte) []byte
+	// Session is that of the client.
+	Session Describer
+}
+
+// Describer describes a client.
+type Describer interface {
+	// AppendDescription appends the client's line in CLIENT LIST, without its end.
+	AppendDescription(dst []byte) []byte
 }
 
 // Answers knows what the answers are made of. It is not changed once in use; its

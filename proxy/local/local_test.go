@@ -39,6 +39,11 @@ func answers() *Answers {
 	}
 }
 
+// described is a client with a line of its own.
+type described string
+
+func (d described) AppendDescription(dst []byte) []byte { return append(dst, d...) }
+
 // ask gives the reply to a request of words.
 func ask(t *testing.T, client *Client, words string) string {
 	t.Helper()
@@ -47,7 +52,7 @@ func ask(t *testing.T, client *Client, words string) string {
 		args = append(args, []byte(w))
 	}
 	call := Call{Command: command.Lookup(args), Args: args, Client: client,
-		Describe: func(dst []byte) []byte { return append(dst, "id=9"...) }}
+		Session: described("id=9")}
 	if call.Command == nil || !call.Command.ArityOK(len(args)) {
 		t.Fatalf("%q is no request", words)
 	}
