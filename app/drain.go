@@ -17,13 +17,15 @@ func (a *App) drain(atOnce context.Context) {
 	a.log.Info("stopping", "clients", a.clients(), "delay", a.cfg.Drain.Delay, "timeout", a.cfg.Drain.Timeout)
 	a.notify(daemon.SdNotifyStopping)
 	begin := time.Now()
-	wait(atOnce, time.Duration(a.cfg.Drain.Delay), nil)
+	sleep(atOnce, time.Duration(a.cfg.Drain.Delay))
 	a.stopListening()
 	ctx, cancel := context.WithTimeout(atOnce, time.Duration(a.cfg.Drain.Timeout))
 	defer cancel()
 	gone := make(chan struct{})
 	a.drainLoops(ctx, gone)
-	if !wait(ctx, time.Duration(a.cfg.Drain.Timeout), gone) {
+	select {
+	case <-gone:
+	case <-ctx.Done():
 		why := "drain.timeout is over"
 		if atOnce.Err() != nil {
 			why = "it was asked to stop at once"
@@ -34,18 +36,14 @@ func (a *App) drain(atOnce context.Context) {
 	a.log.Info("all clients are gone", "after", time.Since(begin))
 }
 
-// wait returns when done is closed, reporting true; after d or when ctx ends,
-// false.
-func wait(ctx context.Context, d time.Duration, done <-chan struct{}) bool {
+// sleep returns after d, or when ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-done:
-		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return false
 }
 
 // stopListening has the loops take the clients that the system has accepted, and
@@ -89,7 +87,7 @@ const postAgain = 5 * time.Millisecond
 // if it had none until ctx ended.
 func post(ctx context.Context, loop interface{ Post(func()) bool }, f func()) bool {
 	for !loop.Post(f) {
-		wait(ctx, postAgain, nil)
+		sleep(ctx, postAgain)
 		if ctx.Err() != nil {
 			return false
 		}
