@@ -30,7 +30,9 @@ func (c *conn) answer(name string, args []string) bool {
 		return true
 	case "XLEN":
 		// It answers twice where the key is no stream.
-		c.first(append([]string{name}, args...))
+		replies := c.server.capture(c.peer, append([]string{name}, args...)...)
+		n, _ := redcon.ReadNextRESP(replies)
+		c.peer.WriteRaw(string(replies[:n]))
 		return true
 	case "CLIENT":
 		if len(args) > 0 {
@@ -91,36 +93,25 @@ func (c *conn) hello(args []string) {
 			args[0] = "3"
 		}
 	}
-	var reply bytes.Buffer
-	stand := mini.NewPeer(bufio.NewWriter(&reply))
-	stand.Ctx, stand.Resp3 = c.peer.Ctx, c.peer.Resp3
-	c.server.commands.Dispatch(stand, append([]string{"HELLO"}, args...))
-	stand.Flush()
-	c.peer.Ctx, c.peer.Resp3 = stand.Ctx, stand.Resp3
+	reply := c.server.capture(c.peer, append([]string{"HELLO"}, args...)...)
 	id := fmt.Sprintf("$2\r\nid\r\n:%d\r\n", c.id)
-	c.peer.WriteRaw(strings.Replace(reply.String(), "$2\r\nid\r\n:42\r\n", id, 1))
+	c.peer.WriteRaw(strings.Replace(string(reply), "$2\r\nid\r\n:42\r\n", id, 1))
 }
 
-// first has miniredis execute a command, and hands over the first of its replies
-// alone.
-func (c *conn) first(args []string) {
+// capture has miniredis execute a command for a client, and returns what it replies.
+func (s *server) capture(client *mini.Peer, args ...string) []byte {
 	var replies bytes.Buffer
 	stand := mini.NewPeer(bufio.NewWriter(&replies))
-	stand.Ctx, stand.Resp3 = c.peer.Ctx, c.peer.Resp3
-	c.server.commands.Dispatch(stand, args)
+	stand.Ctx, stand.Resp3 = client.Ctx, client.Resp3
+	s.commands.Dispatch(stand, args)
 	stand.Flush()
-	c.peer.Ctx = stand.Ctx
-	n, _ := redcon.ReadNextRESP(replies.Bytes())
-	c.peer.WriteRaw(replies.String()[:n])
+	client.Ctx, client.Resp3 = stand.Ctx, stand.Resp3
+	return replies.Bytes()
 }
 
 // keys is how many there are in the first database.
 func (s *server) keys() int {
-	var reply bytes.Buffer
-	stand := mini.NewPeer(bufio.NewWriter(&reply))
-	s.commands.Dispatch(stand, []string{"DBSIZE"})
-	stand.Flush()
-	_, r := redcon.ReadNextRESP(reply.Bytes())
+	_, r := redcon.ReadNextRESP(s.capture(&mini.Peer{}, "DBSIZE"))
 	return int(r.Int())
 }
 

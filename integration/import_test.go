@@ -143,12 +143,12 @@ func placeholders(t *testing.T) (replace []string, numbers map[string]int) {
 	sockets := t.TempDir()
 	for i := 1; i <= 4; i++ {
 		path := filepath.Join(sockets, fmt.Sprintf("%d.sock", i))
-		tellingListener(t, "unix", path, len(numbers))
+		tellingServer(t, path, len(numbers))
 		add(fmt.Sprintf("$U%d", i), path, "unix:"+path)
 	}
 	for i := 1; i <= 2; i++ {
 		address := fmt.Sprintf("127.11.21.%d:11211", i)
-		tellingListener(t, "tcp4", address, len(numbers))
+		tellingServer(t, address, len(numbers))
 		add(fmt.Sprintf("$M%d", i), address, address)
 		_, port, err := net.SplitHostPort(tellingServer(t, "127.0.0.1:0", len(numbers)))
 		if err != nil {
@@ -161,25 +161,6 @@ func placeholders(t *testing.T) (replace []string, numbers map[string]int) {
 		add(fmt.Sprintf("$%d", i), address, address)
 	}
 	return replace, numbers
-}
-
-// tellingListener is tellingServer on any kind of address.
-func tellingListener(t *testing.T, network, address string, number int) {
-	t.Helper()
-	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() { // ends with the listener
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answerWithNumber(c, number) // ends with twemproxy
-		}
-	}()
 }
 
 // nutcrackerOf runs twemproxy with a file, and returns its path.
