@@ -62,7 +62,9 @@ type Options struct {
 // nothing. Any goroutine may use it.
 type Facts struct {
 	version atomic.Pointer[string]
-	trouble trouble
+	// databases is how many the server has; 0: not known.
+	databases atomic.Int32
+	trouble   trouble
 }
 
 // Version is what the server calls its version, as in INFO; "" as long as no
@@ -73,6 +75,13 @@ func (f *Facts) Version() string {
 	}
 	return ""
 }
+
+// Databases is how many databases the server has, as far as anybody has asked it; 0:
+// that is not known.
+func (f *Facts) Databases() int { return int(f.databases.Load()) }
+
+// SetDatabases notes how many databases the server has.
+func (f *Facts) SetDatabases(n int) { f.databases.Store(int32(n)) }
 
 // Node is one server on one loop. It is used on that loop only.
 type Node struct {

@@ -107,6 +107,8 @@ const (
 	MultiSet
 	// Local is answered by the proxy itself, by the loop that has the client.
 	Local
+	// Select is SELECT: it decides where the client's later commands go.
+	Select
 	// AllLoops is answered by the proxy itself from what all its loops know.
 	AllLoops
 	// FleetSum asks every server; the reply is the sum of the integers.
@@ -141,7 +143,7 @@ const (
 // server.
 func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, AnyServer, Local, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
+	case Refused, AnyServer, Local, Select, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
 		return false
 	}
 	return true

@@ -83,6 +83,6 @@ var connectionRows = []Command{
 	{Name: "reset", Arity: 1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Categories: CatConnection,
 		Access: AccessRead, Policy: Local, Since: "6.2.0",
 		Summary: "Puts the connection back to how it began"},
-	{Name: "select", Arity: 2, Flags: Loading | Stale | Fast, Categories: CatConnection, Access: AccessRead, Policy: Local, Since: "1.0.0",
+	{Name: "select", Arity: 2, Flags: Loading | Stale | Fast, Categories: CatConnection, Access: AccessRead, Policy: Select, Since: "1.0.0",
 		Summary: "Chooses the database", Args: `index:int`},
 }

@@ -226,3 +226,42 @@ func TestWithoutPreconnectServersAreConnectedToWhenFirstNeeded(t *testing.T) {
 		t.Errorf("%d connections after it", n)
 	}
 }
+
+func TestSelectChoosesTheServersDatabasesByTheirNumbers(t *testing.T) {
+	list := startRedis(t, 2)
+	r := startFrom(t, fmt.Sprintf(`
+listeners: [{address: '127.0.0.1:0'}, {address: '127.0.0.1:0', pool: own}]
+loops: 1
+pools:
+  main: {nodes: [{name: a, address: '%s'}, {name: b, address: '%s'}]}
+  own: {nodes: [{name: a, address: '%s'}], database: 3}
+routes: [{pool: main}]
+`, list[0].Addr(), list[1].Addr(), list[0].Addr()))
+	w := dial(t, r.Addr())
+	w.command("SET", "k", "0")
+	w.command("SELECT", "15")
+	w.command("SET", "k", "15")
+	w.command("MSET", "a", "1", "b", "2", "c", "3", "d", "4")
+	w.command("DBSIZE")
+	w.command("SELECT", "0")
+	w.command("GET", "k")
+	w.command("DBSIZE")
+	w.command("SELECT", "16")
+	w.command("SELECT", "-1")
+	w.command("SELECT", "15")
+	w.command("GET", "k")
+	w.command("FLUSHDB")
+	w.command("RESET")
+	w.command("DBSIZE")
+	for _, want := range []string{"+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n", ":5\r\n", "+OK\r\n", "$1\r\n0\r\n", ":1\r\n",
+		"-ERR DB index is out of range\r\n", "-ERR DB index is out of range\r\n", "+OK\r\n", "$2\r\n15\r\n", "+OK\r\n", "+RESET\r\n", ":1\r\n"} {
+		expect(t, "a pipeline through databases", w.next(), want)
+	}
+	if !holds(t, list[0], 0, "k") && !holds(t, list[1], 0, "k") {
+		t.Error("no server has the key in its first database")
+	}
+	own := dial(t, r.addrs[1])
+	expect(t, "SELECT 3 of a pool with a database of its own", own.do("SELECT", "3"), "-ERR DB index is out of range\r\n")
+	expect(t, "COPY to another database of it", own.do("COPY", "a", "b", "DB", "0"), "-ERR DB index is out of range\r\n")
+	expect(t, "SELECT 0 of it", own.do("SELECT", "0"), "+OK\r\n")
+}

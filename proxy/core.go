@@ -94,7 +94,7 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 		c.nodes = append(c.nodes, backend.NewNode(loop, opt))
 	}
 	for _, p := range cfg.Preconnect {
-		c.conn(p, 2)
+		c.nodes[p.Server].Conn(2, int(p.Database))
 	}
 	c.stats.Commands = make([]metric.Commands, len(Families()))
 	c.Peers.join(c)
@@ -122,9 +122,4 @@ func (c *Core) Close() {
 // any goroutine; the result is used on the core's loop only.
 func (c *Core) NewSession(id int64, scope router.Scope) *Session {
 	return &Session{core: c, scope: scope, estimate: firstEstimate, client: local.Client{ID: id, Protocol: 2}}
-}
-
-// conn is the connection to a place in a session's protocol.
-func (c *Core) conn(p router.Place, protocol int) *backend.Conn {
-	return c.nodes[p.Server].Conn(protocol, int(p.Database))
 }

@@ -24,6 +24,7 @@ func (s *Session) execute(r *resp.Request, size int) bool {
 	skip := s.client.ReplySkip
 	s.mute = s.client.ReplyOff || skip
 	s.client.ReplySkip = false
+	s.editing = nil
 	if !s.dispatch(r, size) {
 		s.client.ReplySkip = skip
 		return false
@@ -57,6 +58,8 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.sendWhole(s.anyPlace(), cmd, r, size)
 	case command.Local:
 		return s.answerLocally(cmd, r.Args)
+	case command.Select:
+		return s.selectDatabase(r.Args)
 	case command.AllLoops:
 		return s.askLoops(cmd, r.Args)
 	case command.FleetScan:
@@ -115,7 +118,7 @@ func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Reques
 		s.waitFor(node)
 		return false
 	}
-	s.transmit(s, s.core.conn(p, s.client.Protocol), cmd, r, size)
+	s.transmit(s, s.connTo(p), cmd, r, size)
 	return true
 }
 

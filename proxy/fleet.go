@@ -29,7 +29,7 @@ func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bo
 		request := appendFleetRequest(s.scratch(), cmd, r.Args, part, f.Database)
 		s.core.keepScratch(request)
 		place := f.Place(part / each)
-		s.core.conn(place, s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
+		s.connTo(place).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
 	}
 	return true
 }
@@ -87,7 +87,7 @@ func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 	m.addPart(s.core.Snapshot.Servers[place.Server].Name, 0)
 	request := fanout.AppendScanRequest(s.scratch(), r.Args, own)
 	s.core.keepScratch(request)
-	s.core.conn(place, s.client.Protocol).Send(m, 0, request, false, cmd.Slow)
+	s.connTo(place).Send(m, 0, request, false, cmd.Slow)
 	return true
 }
 
@@ -110,7 +110,7 @@ func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
 	m := s.newFleetMerge(cmd, f, 1, size)
 	m.fleet.sections = sections
 	for part := range f.Count {
-		s.core.conn(f.Place(part), s.client.Protocol).Send(m, uint64(part), infoRequest, false, false)
+		s.connTo(f.Place(part)).Send(m, uint64(part), infoRequest, false, false)
 	}
 	return true
 }

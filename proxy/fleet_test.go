@@ -153,10 +153,11 @@ func TestSortFollowsOnlyPatternsWhoseTagIsThatOfTheList(t *testing.T) {
 	}
 }
 
-func TestCopyToAnotherDatabaseIsRefused(t *testing.T) {
+func TestCopyGoesToAnotherDatabaseOfTheSameServer(t *testing.T) {
 	f := newFleetScene(t, 1)
-	f.sends("COPY a b REPLACE DB 1\r\nCOPY a b DB x\r\n")
-	f.gets("-" + resp.TextDatabase + "\r\n-" + resp.TextNotInteger + "\r\n")
+	f.sends("COPY a b REPLACE DB 1\r\n")
+	f.answers(0, ":1\r\n")
+	f.gets(":1\r\n")
 }
 
 func TestBlockingReadsOfStreamsAreRefusedForNow(t *testing.T) {
@@ -248,7 +249,6 @@ func TestAnOptionIsSeenEvenIfANulFollowsIt(t *testing.T) {
 		{[]string{"GEORADIUS", a, "1", "1", "1", "km", "STORE\x00", "__ringmain:x"}, "-" + errReserved},
 		{[]string{"SORT", a, "BY\x00", "w*"}, "-" + errSortBy},
 		{[]string{"SORT", a, "BY", "nosort", "GET\x00", "w*"}, "-" + errSortGet},
-		{[]string{"COPY", a, a, "DB\x00", "5"}, "-" + resp.TextDatabase},
 		{[]string{"XREAD", "STREAMS\x00", a, b, "0", "0"}, "-" + resp.TextCrossSlot},
 		{[]string{"XREAD", "BLOCK\x00", "0", "STREAMS", a, "$"}, notYet},
 	} {

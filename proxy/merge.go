@@ -58,7 +58,7 @@ func (s *Session) admitted(n int, place func(int) router.Place, size int) bool {
 // so that no part of the command is executed; it reports false if there is none.
 func (s *Session) refused(n int, place func(int) router.Place) bool {
 	for i := range n {
-		if f := s.core.conn(place(i), s.client.Protocol).Refusal(); f != nil {
+		if f := s.connTo(place(i)).Refusal(); f != nil {
 			s.answer(f.AppendReply(nil))
 			return true
 		}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"ringmain/backend"
@@ -19,7 +20,12 @@ type slot struct {
 	family  uint8
 	result  metric.Result
 	since   time.Duration // when the request was executed, by the loop's Elapsed
+	edit    edit          // nil: the reply goes out as it comes
 }
+
+// edit turns the whole reply of a server into the one for the client. The reply is
+// valid during the call only; the result may be part of it.
+type edit func(s *Session, reply []byte) []byte
 
 // replyQueue holds a slot for each command whose reply is not fully out, in the
 // order of the commands. Sequence numbers count from the session's first.
@@ -43,6 +49,7 @@ func (s *Session) await(size int) uint64 {
 	q.tail++
 	sl := q.at(seq)
 	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.loop.Elapsed()
+	sl.edit = s.editing
 	s.inflight += size
 	return seq
 }
@@ -58,18 +65,34 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 	}
 	sl.size += len(b)
 	switch {
-	case sl.mute:
-	case seq == s.replies.head:
+	case sl.mute && sl.edit == nil:
+	case seq == s.replies.head && sl.edit == nil:
 		s.write(b)
 	default:
-		s.core.spools.add(&sl.held, b)
-		s.held += len(b)
-		s.core.watch(s)
+		s.hold(sl, b)
 	}
 	if last {
 		s.complete(seq, sl)
 	}
 	s.core.grown(len(b))
+}
+
+// hold keeps a piece of a reply until its turn.
+func (s *Session) hold(sl *slot, b []byte) {
+	s.core.spools.add(&sl.held, b)
+	s.held += len(b)
+	s.core.watch(s)
+}
+
+// edited puts a whole reply into the form that the client gets.
+func (s *Session) edited(sl *slot) {
+	reply := bytes.Join(sl.held.pieces(nil), nil)
+	change := sl.edit
+	sl.edit = nil
+	s.release(sl)
+	if reply = change(s, reply); !sl.mute {
+		s.hold(sl, reply)
+	}
 }
 
 // Failed implements backend.Receiver.
@@ -78,17 +101,29 @@ func (s *Session) Failed(seq uint64, f *backend.Failure) {
 		return
 	}
 	sl := s.replies.at(seq)
-	if sl.size > 0 && seq == s.replies.head && !sl.mute {
+	if s.begun(seq) {
 		s.cut(metric.CutLostReply, "a server was lost in the middle of a reply")
 		return
 	}
 	s.release(sl)
-	sl.size = 0
+	sl.size, sl.edit = 0, nil
 	s.Reply(seq, f.AppendReply(nil), true)
+}
+
+// begun reports whether some of a reply that is not whole has been given out.
+func (s *Session) begun(seq uint64) bool {
+	if seq != s.replies.head || s.replies.empty() {
+		return false
+	}
+	sl := s.replies.at(seq)
+	return sl.size > 0 && !sl.done && !sl.mute && sl.edit == nil
 }
 
 // complete marks a reply as whole and gives out what is due.
 func (s *Session) complete(seq uint64, sl *slot) {
+	if sl.edit != nil {
+		s.edited(sl)
+	}
 	sl.done = true
 	s.inflight -= sl.request
 	sl.request = 0

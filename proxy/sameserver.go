@@ -58,7 +58,7 @@ func (s *Session) anyPlace() router.Place {
 	f := s.core.Snapshot.Fleet(s.scope)
 	for i := range f.Count {
 		p := f.Place(i)
-		if s.core.conn(p, s.client.Protocol).Refusal() == nil {
+		if s.connTo(p).Refusal() == nil {
 			return p
 		}
 	}
@@ -129,21 +129,13 @@ func mayFormReserved(fixed []byte) bool {
 	return string(fixed[:n]) == reserved[:n]
 }
 
-// copyRestriction refuses COPY's DB option but for the one database that clients
-// see, if the servers know it by the same number.
+// copyRestriction refuses COPY's DB option where the pool has a database of its own:
+// the server would take the number for another one than the client means.
 func copyRestriction(args [][]byte, place router.Place) string {
-	for i := 3; i+1 < len(args); i++ {
-		if !command.IsWord(args[i], "db") {
-			continue
-		}
-		n, ok := resp.ParseInteger(args[i+1])
-		switch {
-		case !ok:
-			return resp.TextNotInteger
-		case n != 0 || place.Database != 0:
+	for i := 3; i+1 < len(args) && place.Database != 0; i++ {
+		if command.IsWord(args[i], "db") {
 			return resp.TextDatabase
 		}
-		i++
 	}
 	return ""
 }

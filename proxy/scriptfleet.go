@@ -40,7 +40,7 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)
 	for part := range f.Count {
-		s.core.conn(f.Place(part), s.client.Protocol).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
+		s.connTo(f.Place(part)).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
 	}
 	return true
 }

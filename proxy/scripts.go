@@ -46,7 +46,7 @@ func (s *Session) evalSHA(place router.Place, cmd *command.Command, r *resp.Requ
 	if known == nil {
 		return s.sendWhole(place, cmd, r, size)
 	}
-	conn := s.core.conn(place, s.client.Protocol)
+	conn := s.connTo(place)
 	load := !known.givenTo(conn) && conn.Refusal() == nil
 	needs := size
 	if load {

@@ -33,6 +33,7 @@ type Session struct {
 	active  time.Duration    // input last came
 	last    *command.Command // executed
 	mute    bool             // the command under way gets no reply: CLIENT REPLY
+	editing edit             // of the reply to the command under way
 	tired   bool             // the last command was much work: it was the last of this turn
 
 	wrote    uint64 // bytes given to conn
@@ -43,10 +44,14 @@ type Session struct {
 	blocked bool // reading is paused until the window or a queue opens
 	queued  bool // blocked until a server's queue has room: Writable comes
 	drain   bool // blocked until no reply is awaited
-	eof     bool // the client sends no more
-	ending  bool // nothing more is executed; closes once all replies are out
-	gone    bool // the connection is closed or cut off
-	leaving bool // cut off, and counted in core.leaving until it is closed
+	// databasesAsked: the SELECT under way has had servers asked for how many they have
+	databasesAsked bool
+	eof            bool // the client sends no more
+	ending         bool // nothing more is executed; closes once all replies are out
+	gone           bool // the connection is closed or cut off
+	leaving        bool // cut off, and counted in core.leaving until it is closed
+
+	pushedOver time.Duration // since when more than softPushed is owed, by the loop's Elapsed; 0: it is not
 
 	watched bool      // in core.watched
 	taken   uint64    // bytes the kernel had taken when last looked at
@@ -219,7 +224,13 @@ func (s *Session) answerWith(result metric.Result, reply []byte) {
 	case s.replies.empty():
 		s.write(reply)
 	default:
-		s.replies.at(s.await(0)).counted = true
-		s.Reply(s.replies.tail-1, reply, true)
+		s.fill(reply)
 	}
+}
+
+// fill gives a whole reply, or what stands in a reply's place, in its turn.
+func (s *Session) fill(reply []byte) {
+	sl := s.replies.at(s.await(0))
+	sl.counted, sl.edit = true, nil
+	s.Reply(s.replies.tail-1, reply, true)
 }

@@ -53,7 +53,7 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
 		c.keepScratch(part)
-		c.conn(c.split.Place(g), s.client.Protocol).Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
+		s.connTo(c.split.Place(g)).Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
 	}
 	if c.split.Keys() > keptKeys {
 		c.split = router.Split{}

@@ -67,3 +67,30 @@ func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
 
 // Place is the place on the fleet's server number i, from 0.
 func (f Fleet) Place(i int) Place { return Place{f.First + int32(i), f.Database} }
+
+// Reaches reports whether keys of scope may live on a server, given by its index.
+func (s *Snapshot) Reaches(scope Scope, server int32) bool {
+	return s.some(scope, func(p *pool) bool { return p.first <= server && server < p.first+p.count })
+}
+
+// OwnDatabase reports whether a pool of scope keeps its keys in another database than
+// the servers' first.
+func (s *Snapshot) OwnDatabase(scope Scope) bool {
+	return s.some(scope, func(p *pool) bool { return p.database != 0 })
+}
+
+// some reports whether f is true of a pool where keys of scope may live.
+func (s *Snapshot) some(scope Scope, f func(*pool) bool) bool {
+	switch {
+	case scope >= 0:
+		return f(&s.pools[scope])
+	case s.routes == nil:
+		return f(&s.pools[s.catchAll])
+	}
+	for _, i := range s.routes.pools {
+		if f(&s.pools[i]) {
+			return true
+		}
+	}
+	return false
+}

@@ -32,22 +32,23 @@ func quit(_ *Answers, c *Call) {
 }
 
 func reset(_ *Answers, c *Call) {
-	c.Client.Name, c.Client.Protocol = "", 2
+	c.Client.Name, c.Client.Protocol, c.Client.Database = "", 2, 0
 	c.Unmute = c.Client.ReplyOff // but not of one reply that is skipped
 	c.Client.ReplyOff, c.Client.ReplySkip = false, false
 	c.Out = redcon.AppendString(c.Out, "RESET")
 }
 
-func selectDatabase(_ *Answers, c *Call) {
-	switch n, ok := resp.ParseInteger(c.Args[1]); {
+// DatabaseNumber reads SELECT's argument; text is that of an error, or "".
+func DatabaseNumber(arg []byte) (number int, text string) {
+	switch n, ok := resp.ParseInteger(arg); {
 	case !ok:
-		c.fail(resp.TextNotInteger)
+		return 0, resp.TextNotInteger
 	case n != int64(int32(n)):
-		c.fail(resp.TextIntRange)
-	case n != 0:
-		c.fail(resp.TextDatabase)
+		return 0, resp.TextIntRange
+	case n < 0:
+		return 0, resp.TextDatabase
 	default:
-		c.ok()
+		return int(n), ""
 	}
 }
 

@@ -18,6 +18,7 @@ type Client struct {
 	LibName  string // CLIENT SETINFO
 	LibVer   string
 	Protocol int // 2 or 3
+	Database int // SELECT
 	// CLIENT REPLY: no replies, and none to the next command.
 	ReplyOff, ReplySkip bool
 }
@@ -77,7 +78,6 @@ var functions = func() []function {
 		"quit":                    quit,
 		"reset":                   reset,
 		"hello":                   hello,
-		"select":                  selectDatabase,
 		"time":                    now,
 		"command":                 commandAll,
 		"command|count":           commandCount,

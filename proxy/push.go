@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"fmt"
+	"time"
+
+	"ringmain/metric"
+)
+
+// Bounds of what is owed to a client that is given pushes, as those of Redis
+// (client-output-buffer-limit pubsub): it does not ask for each, so its window does
+// not bound them.
+const (
+	maxPushed     = 32 << 20
+	softPushed    = 8 << 20
+	softPushedFor = 60 * time.Second
+)
+
+// push gives the client what answers no command: a message, an invalidation. It
+// stands never within a reply, and behind every reply, or part of one, that has
+// come before it.
+func (s *Session) push(b []byte) {
+	switch {
+	case s.gone || s.ending:
+		return
+	case s.held == 0 && !s.begun(s.replies.head):
+		s.write(b)
+	default:
+		muted := s.mute
+		s.mute = false
+		s.fill(b)
+		s.mute = muted
+	}
+	s.boundPushes()
+}
+
+// boundPushes cuts a client off that does not read what is pushed to it.
+func (s *Session) boundPushes() {
+	owed, now := s.owed(), s.core.loop.Elapsed()
+	switch {
+	case owed <= softPushed:
+		s.pushedOver = 0
+	case owed > min(maxPushed, s.core.Limits.ClientOutput):
+		s.cut(metric.CutOutput, fmt.Sprintf("it is owed more than %d bytes of messages and does not read them",
+			min(maxPushed, s.core.Limits.ClientOutput)))
+	case s.pushedOver == 0:
+		s.pushedOver = now
+	case now-s.pushedOver >= softPushedFor:
+		s.cut(metric.CutOutput, fmt.Sprintf("it has been owed more than %d bytes of messages for %v", softPushed, softPushedFor))
+	}
+}
