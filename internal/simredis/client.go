@@ -1,7 +1,6 @@
 package simredis
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +19,21 @@ type client struct {
 	authed bool
 	since  time.Time
 	gone   bool // nothing of it is executed any more
+
+	multi    *transaction // nil outside MULTI
+	watched  map[place]bool
+	dirty    bool     // a watched key was changed
+	waits    *wait    // nil unless it is blocked
+	unit     bool     // in EXEC or a script: nothing blocks
+	channels []string // subscribed to, in that order
+	patterns []string
+	shards   []string
+	tracking *tracking
+	read     map[string]bool // keys that it was told of, for tracking
+	owed     [][]string      // invalidations that its own command brought about
+
+	replyOff, skip, skipNext bool
+	captured                 *[]byte // what a script's command answers goes here
 }
 
 // Opened implements ioloop.Handler.
@@ -35,7 +49,7 @@ func (c *client) Opened(conn ioloop.Conn, err error) {
 
 // Data implements ioloop.Handler.
 func (c *client) Data(b []byte) (used int) {
-	for used < len(b) && !c.gone {
+	for used < len(b) && !c.gone && c.waits == nil {
 		args, n, fault := readRequest(b[used:])
 		if fault != "" {
 			c.fail("ERR Protocol error: " + string(fault))
@@ -79,58 +93,81 @@ func (c *client) kill() {
 // none.
 func (c *client) leave() {
 	c.gone = true
+	c.stopWaiting()
 	if i := slices.Index(c.s.clients, c); i >= 0 {
 		c.s.clients = slices.Delete(c.s.clients, i, i+1)
 	}
 }
 
-// execute runs one command.
+// execute does what a request asks for: it runs a command, queues it, or refuses
+// it.
 func (c *client) execute(args [][]byte) {
-	name := strings.ToLower(string(args[0]))
-	cmd, known := commands[name]
+	cmd, fault := find(args)
 	switch {
-	case !known:
-		c.fail(unknownCommand(args))
-		return
-	case !cmd.takes(len(args)):
-		c.fail(wrongArity(name))
-		return
+	case fault != "":
+		c.reject(cmd, fault)
 	case !c.authed && !cmd.beforeAuth:
-		c.fail(errNoAuth)
+		c.reject(cmd, errNoAuth)
+	case c.subscriptions() > 0 && c.proto == 2 && !cmd.subscriber:
+		c.reject(cmd, "ERR Can't execute '"+cmd.name+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	case c.multi != nil && !cmd.inMulti:
+		c.multi.add(cmd, args)
+		c.simple("QUEUED")
+	default:
+		c.run(cmd, args)
+	}
+	if c.waits == nil {
+		c.nextReply()
+	}
+	c.s.serveBlocked()
+}
+
+// reject refuses a command before it is executed. A transaction is void then,
+// and over if it is EXEC.
+func (c *client) reject(cmd command, fault string) {
+	if c.multi != nil {
+		c.multi.void = true
+	}
+	if cmd.name == "exec" {
+		c.multi = nil
+		c.unwatch()
+		fault = "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(fault, "ERR ")
+	}
+	c.fail(fault)
+}
+
+// run executes a command of its own.
+func (c *client) run(cmd command, args [][]byte) {
+	if !c.call(cmd, args) {
 		return
 	}
-	if c.s.OnExecute != nil {
-		c.s.OnExecute(c.id, args)
-	}
-	if c.gone {
-		return
-	}
-	c.s.executed[name]++
-	cmd.run(c, args)
+	c.pushOwed()
 	if c.s.AfterExecute != nil {
 		c.s.AfterExecute(c.id, args)
 	}
 }
 
-func unknownCommand(args [][]byte) string {
-	const most = 128
-	var list strings.Builder
-	for _, a := range args[1:] {
-		if list.Len() >= most {
-			break
-		}
-		fmt.Fprintf(&list, "'%.*s' ", most-list.Len(), a)
+// call executes a command, of its own or within a transaction or a script. It
+// reports false if it was not executed, because the server is gone.
+func (c *client) call(cmd command, args [][]byte) bool {
+	if c.s.OnExecute != nil {
+		c.s.OnExecute(c.id, args)
 	}
-	return fmt.Sprintf("ERR unknown command '%.*s', with args beginning with: %s", most, args[0], list.String())
+	if c.gone {
+		return false
+	}
+	c.s.executed[strings.ToLower(string(args[0]))]++
+	cmd.run(c, args)
+	c.remember(cmd, args)
+	return true
 }
 
-func wrongArity(name string) string {
-	return fmt.Sprintf("ERR wrong number of arguments for '%s' command", name)
-}
+// nextReply is the end of a command: CLIENT REPLY SKIP is about the next one.
+func (c *client) nextReply() { c.skip, c.skipNext = c.skipNext, false }
 
 // lookup is the value at a key of the client's database; nil if there is none.
 func (c *client) lookup(key []byte) *value {
-	return c.s.dbs[c.db].lookup(key, c.s.loop.Now())
+	return c.s.lookup(place{c.db, string(key)})
 }
 
 // lookupString is lookup of a string; of another type it answers with the error
@@ -144,4 +181,19 @@ func (c *client) lookupString(key []byte) (v *value, ok bool) {
 	return v, true
 }
 
-func (c *client) put(key []byte, v *value) { c.s.database(c.db).put(key, v) }
+// put stores a value at a key, in place of what is there.
+func (c *client) put(key []byte, v *value) {
+	c.s.database(c.db)[string(key)] = v
+	if v.isList {
+		c.s.ready = append(c.s.ready, place{c.db, string(key)})
+	}
+}
+
+// remove removes a key that is there.
+func (c *client) remove(key []byte) {
+	delete(c.s.dbs[c.db], string(key))
+	c.changed(key)
+}
+
+// changed tells those who watch or track a key that the client has changed it.
+func (c *client) changed(key []byte) { c.s.changed(c, place{c.db, string(key)}) }

@@ -10,24 +10,30 @@ const errName = "ERR Client names cannot contain spaces, newlines or special cha
 
 // clientCommands are the subcommands of CLIENT; arity counts both words.
 var clientCommands = map[string]command{
-	"getname": {arity: 2, run: runClientGetName},
-	"id":      {arity: 2, run: func(c *client, _ [][]byte) { c.integer(c.id) }},
-	"info":    {arity: 2, run: func(c *client, _ [][]byte) { c.verbatim(c.describe() + "\n") }},
-	"kill":    {arity: -3, run: runClientKill},
-	"list":    {arity: -2, run: runClientList},
-	"setname": {arity: 3, run: runClientSetName},
+	"caching":  {arity: 3, noScript: true, run: runClientCaching},
+	"getname":  {arity: 2, noScript: true, run: runClientGetName},
+	"id":       {arity: 2, noScript: true, run: func(c *client, _ [][]byte) { c.integer(c.id) }},
+	"info":     {arity: 2, noScript: true, run: func(c *client, _ [][]byte) { c.verbatim(c.describe() + "\n") }},
+	"kill":     {arity: -3, noScript: true, run: runClientKill},
+	"list":     {arity: -2, noScript: true, run: runClientList},
+	"reply":    {arity: 3, noScript: true, run: runClientReply},
+	"setname":  {arity: 3, noScript: true, run: runClientSetName},
+	"tracking": {arity: -3, noScript: true, run: runClientTracking},
+	"unblock":  {arity: -3, noScript: true, run: runClientUnblock},
 }
 
-func runClient(c *client, args [][]byte) {
-	name := strings.ToLower(string(args[1]))
-	cmd, known := clientCommands[name]
-	switch {
-	case !known:
-		c.fail(fmt.Sprintf("ERR unknown subcommand '%.128s'. Try CLIENT HELP.", args[1]))
-	case !cmd.takes(len(args)):
-		c.fail(wrongArity("client|" + name))
+// runClientReply answers ON only.
+func runClientReply(c *client, args [][]byte) {
+	switch strings.ToLower(string(args[2])) {
+	case "on":
+		c.replyOff, c.skip = false, false
+		c.ok()
+	case "off":
+		c.replyOff = true
+	case "skip":
+		c.skipNext = !c.replyOff
 	default:
-		cmd.run(c, args)
+		c.fail(errSyntax)
 	}
 }
 
@@ -54,8 +60,41 @@ func runClientGetName(c *client, _ [][]byte) {
 
 // describe is the client's line of CLIENT LIST.
 func (c *client) describe() string {
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=8 name=%s age=%d idle=0 flags=N db=%d sub=0 psub=0 ssub=0 multi=-1 user=default resp=%d",
-		c.id, c.conn.RemoteAddr(), c.conn.LocalAddr(), c.name, int64(c.s.loop.Now().Sub(c.since).Seconds()), c.db, c.proto)
+	multi := -1
+	if c.multi != nil {
+		multi = len(c.multi.queue)
+	}
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=8 name=%s age=%d idle=0 flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d user=default resp=%d",
+		c.id, c.conn.RemoteAddr(), c.conn.LocalAddr(), c.name, int64(c.s.loop.Now().Sub(c.since).Seconds()), c.flags(), c.db,
+		len(c.channels), len(c.patterns), len(c.shards), multi, c.proto)
+}
+
+// flags are the letters of what the client is in the middle of.
+func (c *client) flags() string {
+	letters := ""
+	for _, f := range []struct {
+		letter string
+		on     bool
+	}{
+		{"P", c.subscriptions() > 0}, {"x", c.multi != nil}, {"b", c.waits != nil},
+		{"t", c.tracking != nil}, {"d", c.dirty}, {"B", c.tracking != nil && c.tracking.bcast},
+	} {
+		if f.on {
+			letters += f.letter
+		}
+	}
+	if letters == "" {
+		return "N"
+	}
+	return letters
+}
+
+// kind is the client's type, as CLIENT LIST and KILL know it.
+func (c *client) kind() string {
+	if c.subscriptions() > 0 {
+		return "pubsub"
+	}
+	return "normal"
 }
 
 func runClientList(c *client, args [][]byte) {
@@ -64,8 +103,8 @@ func runClientList(c *client, args [][]byte) {
 	switch {
 	case len(words) == 0:
 	case len(words) == 2 && strings.EqualFold(string(words[0]), "type"):
-		normal := strings.EqualFold(string(words[1]), "normal")
-		match = func(*client) bool { return normal }
+		kind := strings.ToLower(string(words[1]))
+		match = func(d *client) bool { return d.kind() == kind }
 	case len(words) >= 2 && strings.EqualFold(string(words[0]), "id"):
 		var ids []int64
 		for _, word := range words[1:] {
@@ -103,7 +142,7 @@ func (f killFilter) matches(c, me *client) bool {
 	return (f.id == 0 || f.id == c.id) &&
 		(f.addr == "" || f.addr == c.conn.RemoteAddr()) &&
 		(f.laddr == "" || f.laddr == c.conn.LocalAddr()) &&
-		(f.kind == "" || f.kind == "normal") &&
+		(f.kind == "" || f.kind == c.kind()) &&
 		(f.user == "" || f.user == "default") &&
 		!(f.skipMe && c == me)
 }

@@ -2,17 +2,26 @@ package simredis
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 func runPing(c *client, args [][]byte) {
-	switch len(args) {
-	case 1:
-		c.simple("PONG")
-	case 2:
-		c.text(string(args[1]))
-	default:
+	text := ""
+	if len(args) == 2 {
+		text = string(args[1])
+	}
+	switch {
+	case len(args) > 2:
 		c.fail(wrongArity("ping"))
+	case c.subscriptions() > 0 && c.proto == 2:
+		c.array(2)
+		c.text("pong")
+		c.text(text)
+	case len(args) == 1:
+		c.simple("PONG")
+	default:
+		c.text(text)
 	}
 }
 
@@ -21,6 +30,30 @@ func runEcho(c *client, args [][]byte) { c.text(string(args[1])) }
 func runQuit(c *client, _ [][]byte) {
 	c.ok()
 	c.close()
+}
+
+// runReset makes the client what it was when it connected.
+func runReset(c *client, _ [][]byte) {
+	c.multi, c.tracking = nil, nil
+	c.unwatch()
+	c.channels, c.patterns, c.shards = nil, nil, nil
+	c.replyOff, c.skipNext = false, false
+	c.proto, c.db, c.name = 2, 0, ""
+	c.authed = c.s.options.Password == ""
+	c.simple("RESET")
+}
+
+// runConfigGet knows the number of databases only.
+func runConfigGet(c *client, args [][]byte) {
+	for _, pattern := range args[2:] {
+		if matches(strings.ToLower(string(pattern)), "databases") {
+			c.pairs(1)
+			c.text("databases")
+			c.text(strconv.Itoa(databases))
+			return
+		}
+	}
+	c.pairs(0)
 }
 
 func runSelect(c *client, args [][]byte) {

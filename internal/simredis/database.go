@@ -18,25 +18,44 @@ func (v *value) expired(now time.Time) bool {
 	return !v.expires.IsZero() && !now.Before(v.expires)
 }
 
-// database is one numbered database. It expires keys as they are looked at.
+// database is one numbered database. Keys expire as they are looked at, never
+// by themselves.
 type database map[string]*value
 
-// lookup is the value at a key, nil if there is none or it has expired.
-func (d database) lookup(key []byte, now time.Time) *value {
-	v := d[string(key)]
-	if v != nil && v.expired(now) {
-		delete(d, string(key))
+// place is a key in its database.
+type place struct {
+	db  int
+	key string
+}
+
+// lookup is the value at a place, nil if there is none or it has expired.
+func (s *Server) lookup(p place) *value {
+	v := s.dbs[p.db][p.key]
+	if v != nil && v.expired(s.loop.Now()) {
+		delete(s.dbs[p.db], p.key)
+		s.changed(nil, p)
 		return nil
 	}
 	return v
 }
 
-func (d database) put(key []byte, v *value) { d[string(key)] = v }
+// changed tells those who watch or track a key that it is another now. by is
+// nil if it expired.
+func (s *Server) changed(by *client, p place) {
+	for _, c := range s.clients {
+		c.dirty = c.dirty || c.watched[p]
+		c.invalidate(by, p.key)
+	}
+}
 
-func (d database) remove(key []byte, now time.Time) bool {
-	found := d.lookup(key, now) != nil
-	delete(d, string(key))
-	return found
+// flush empties a database.
+func (s *Server) flush(db int) {
+	for p := range s.dbs[db] {
+		for _, c := range s.clients {
+			c.dirty = c.dirty || c.watched[place{db, p}]
+		}
+	}
+	s.dbs[db] = nil
 }
 
 func (d database) len(now time.Time) (n int) {

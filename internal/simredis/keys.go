@@ -9,7 +9,8 @@ import (
 func runDel(c *client, args [][]byte) {
 	n := int64(0)
 	for _, key := range args[1:] {
-		if c.s.dbs[c.db].remove(key, c.s.loop.Now()) {
+		if c.lookup(key) != nil {
+			c.remove(key)
 			n++
 		}
 	}
@@ -55,6 +56,11 @@ func expire(name string) func(*client, [][]byte) {
 			c.integer(0)
 		default:
 			v.expires = c.s.loop.Now().Add(time.Duration(n) * unit)
+			if n > 0 {
+				c.changed(args[1])
+			} else {
+				c.remove(args[1])
+			}
 			c.integer(1)
 		}
 	}
@@ -86,6 +92,7 @@ func runPersist(c *client, args [][]byte) {
 		return
 	}
 	v.expires = time.Time{}
+	c.changed(args[1])
 	c.integer(1)
 }
 
@@ -106,7 +113,8 @@ func runFlushDB(c *client, args [][]byte) {
 		c.fail(errSyntax)
 		return
 	}
-	c.s.dbs[c.db] = nil
+	c.s.flush(c.db)
+	c.s.invalidateAll(c)
 	c.ok()
 }
 
@@ -115,6 +123,9 @@ func runFlushAll(c *client, args [][]byte) {
 		c.fail(errSyntax)
 		return
 	}
-	c.s.dbs = [databases]database{}
+	for db := range c.s.dbs {
+		c.s.flush(db)
+	}
+	c.s.invalidateAll(c)
 	c.ok()
 }

@@ -2,6 +2,10 @@
 // ioloop handlers that read commands and write replies as Redis 7.0 does. Host
 // runs it on a loop of the simulated network.
 //
+// It has strings, lists, numbered databases, transactions, blocking, publish and
+// subscribe, tracking, and scripts of one call; a test holds its replies against
+// those of a real server. Keys expire only as they are looked at.
+//
 // It keeps its data over connections and, by Snapshot and Restart, over its own
 // death. What the network or a paused host still holds of a connection is
 // executed when the loop gets to it, unless CLIENT KILL came first.
@@ -33,10 +37,11 @@ type Options struct {
 type Server struct {
 	// OnExecute, if set, is called before each command that is about to be
 	// executed. args is valid during the call only. It may kill the server: the
-	// command is then not executed.
+	// command is then not executed. Commands of a transaction or a script are
+	// announced, too, each as its turn comes.
 	OnExecute func(clientID int64, args [][]byte)
 	// AfterExecute, if set, is called when the command is executed and its reply
-	// not yet sent.
+	// not yet sent; for a transaction or a script as a whole.
 	AfterExecute func(clientID int64, args [][]byte)
 
 	loop     ioloop.Loop
@@ -48,6 +53,10 @@ type Server struct {
 	runID    string
 	started  time.Time
 	executed map[string]int
+	ready    []place // lists that came to be since blocked clients were served
+	waiting  []*client
+	scripts  map[string]string // bodies by their SHA1
+	changes  []change          // that clients in BCAST mode are yet to be told
 }
 
 // New makes an empty server on a loop. Accept makes its handlers.
@@ -79,6 +88,7 @@ func (s *Server) Restart(from Snapshot) {
 	s.forgetClients()
 	s.dbs = copyAll(from.dbs)
 	s.nextID = 0
+	s.scripts = map[string]string{}
 	s.started = s.loop.Now()
 	s.runID = fmt.Sprintf("%016x%016x%08x", s.rng.Uint64(), s.rng.Uint64(), s.rng.Uint32())
 }
@@ -87,13 +97,14 @@ func (s *Server) Restart(from Snapshot) {
 func (s *Server) forgetClients() {
 	for _, c := range s.clients {
 		c.gone = true
+		c.stopWaiting()
 	}
-	s.clients = nil
+	s.clients, s.ready, s.changes = nil, nil, nil
 }
 
 // Get is the string at a key, for checkers. It reports false if there is none.
 func (s *Server) Get(db int, key string) (string, bool) {
-	v := s.dbs[db].lookup([]byte(key), s.loop.Now())
+	v := s.lookup(place{db, key})
 	if v == nil || v.isList {
 		return "", false
 	}
@@ -102,11 +113,15 @@ func (s *Server) Get(db int, key string) (string, bool) {
 
 // Set puts a string at a key past the protocol, for tests.
 func (s *Server) Set(db int, key, text string) {
-	s.database(db).put([]byte(key), &value{text: []byte(text)})
+	s.database(db)[key] = &value{text: []byte(text)}
+	s.changed(nil, place{db, key})
 }
 
 // Len is how many keys a database holds that have not expired.
 func (s *Server) Len(db int) int { return s.dbs[db].len(s.loop.Now()) }
+
+// Blocked is how many clients wait in a blocking command.
+func (s *Server) Blocked() int { return len(s.waiting) }
 
 func (s *Server) database(i int) database {
 	if s.dbs[i] == nil {

@@ -12,6 +12,7 @@ import (
 
 	"ringmain/internal/simredis"
 	"ringmain/ioloop/sim"
+	"ringmain/resp"
 )
 
 const address = "10.0.0.1:6379"
@@ -306,5 +307,51 @@ func TestHooksSeeCommandsAndMayCrashTheServerAroundThem(t *testing.T) {
 		if v, _ := b.h.Get(0, "n"); v != want || b.h.Executed("incr") != int(want[0]-'1') {
 			b.Fatalf("n is %s after %d executions, want %s", v, b.h.Executed("incr"), want)
 		}
+	})
+}
+
+func TestABlockedClientThatLeavesTakesNothing(t *testing.T) {
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		p := b.dial()
+		b.send(p, "PING", "BLPOP l 0", "RPUSH l own")
+		b.expect(p, "+PONG\r\n")
+		b.w.Run(b.w.Now() + time.Second)
+		if b.h.Blocked() != 1 || b.h.Executed("rpush") != 0 {
+			b.Fatalf("%d clients are blocked, %d commands executed behind one", b.h.Blocked(), b.h.Executed("rpush"))
+		}
+		if b.w.Rand().IntN(2) == 0 {
+			_ = p.Close()
+		} else {
+			_ = p.Reset()
+		}
+		b.w.Run(b.w.Now() + time.Second)
+		q := b.dial()
+		b.send(q, "RPUSH l x", "LRANGE l 0 -1", "PUBLISH ch x")
+		b.expect(q, ":1\r\n*1\r\n$1\r\nx\r\n:0\r\n")
+		if b.h.Blocked() != 0 {
+			b.Fatal("it is still blocked")
+		}
+	})
+}
+
+func TestARestartForgetsWhatClientsWereInTheMiddleOf(t *testing.T) {
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		p, q := b.dial(), b.dial()
+		b.send(p, "WATCH k", "MULTI", "SET k v")
+		b.expect(p, "+OK\r\n+OK\r\n+QUEUED\r\n")
+		if _, err := q.Write(resp.AppendCommand(nil, "SCRIPT", "LOAD", "return 1")); err != nil {
+			b.Fatal(err)
+		}
+		b.send(q, "SUBSCRIBE ch")
+		b.expect(q, "$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n*3\r\n")
+		r := b.dial()
+		b.send(r, "SET k w", "BLPOP l 9")
+		b.expect(r, "+OK\r\n")
+		b.w.Run(b.w.Now() + time.Second)
+		b.h.Restart(b.h.Snapshot())
+		b.w.Run(b.w.Now() + 10*time.Second)
+		n := b.dial()
+		b.send(n, "RPUSH l x", "LLEN l", "PUBLISH ch x", "GET k", "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0")
+		b.expect(n, ":1\r\n:1\r\n:0\r\n$1\r\nw\r\n-NOSCRIPT No matching script. Please use EVAL.\r\n")
 	})
 }

@@ -17,7 +17,9 @@ func runGet(c *client, args [][]byte) {
 func runGetDel(c *client, args [][]byte) {
 	if v, ok := c.lookupString(args[1]); ok {
 		c.content(v)
-		delete(c.s.dbs[c.db], string(args[1]))
+		if v != nil {
+			c.remove(args[1])
+		}
 	}
 }
 
@@ -30,6 +32,7 @@ func runGetSet(c *client, args [][]byte) {
 
 func (c *client) setText(key, text []byte) {
 	c.put(key, &value{text: bytes.Clone(text)})
+	c.changed(key)
 }
 
 // setOptions are the words behind SET key value.
@@ -56,6 +59,7 @@ func runSet(c *client, args [][]byte) {
 			v.expires = old.expires
 		}
 		c.put(args[1], v)
+		c.changed(args[1])
 	}
 	switch {
 	case o.get:
@@ -121,6 +125,7 @@ func setFor(name string) func(*client, [][]byte) {
 			return
 		}
 		c.put(args[1], &value{text: bytes.Clone(args[3]), expires: expires})
+		c.changed(args[1])
 		c.ok()
 	}
 }
@@ -166,6 +171,7 @@ func runAppend(c *client, args [][]byte) {
 		c.put(args[1], v)
 	}
 	v.text = append(v.text, args[2]...)
+	c.changed(args[1])
 	c.integer(int64(len(v.text)))
 }
 
@@ -221,6 +227,7 @@ func (c *client) add(key []byte, n int64) {
 		c.put(key, v)
 	}
 	v.text = strconv.AppendInt(nil, now+n, 10)
+	c.changed(key)
 	c.integer(now + n)
 }
 

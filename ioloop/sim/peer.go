@@ -80,3 +80,6 @@ func (p *Peer) Reset() error {
 	p.s.close(true)
 	return nil
 }
+
+// Pending reports whether Read would return at once.
+func (p *Peer) Pending() bool { return len(p.s.in) > 0 || p.s.eof || p.s.reset || p.s.closed }

@@ -15,29 +15,16 @@ import (
 type twin struct {
 	handler ioloop.Handler
 	out     []byte
-	proto   string
 }
 
 func newTwin(s *scene) *twin {
-	t := &twin{handler: simredis.New(twinLoop{s.w.Now}, simredis.Options{}).Accept(), proto: "2"}
+	t := &twin{handler: simredis.New(twinLoop{s.w.Now}, simredis.Options{}).Accept()}
 	t.handler.Opened(twinConn{t: t}, nil)
 	return t
 }
 
 // reply is the reply to a command, as bytes.
 func (t *twin) reply(args []string) []byte {
-	switch name := strings.ToLower(args[0]); {
-	case name == "reset": // the model does not know it
-		t.ask("HELLO", "2")
-		t.proto = "2"
-		return []byte("+RESET\r\n")
-	case name == "hello":
-		t.proto = args[1]
-	}
-	return t.ask(args...)
-}
-
-func (t *twin) ask(args ...string) []byte {
 	t.out = nil
 	t.handler.Data(resp.AppendCommand(nil, args...))
 	return t.out
