@@ -42,6 +42,22 @@ func categoryNamed(name []byte) Categories {
 	return 0
 }
 
+// CategoryNames are those of all ACL categories, without @.
+func CategoryNames() []string {
+	var names []string
+	for _, name := range categoryNames {
+		names = append(names, name[1:])
+	}
+	return names
+}
+
+// InCategory is a Filter for the commands of an ACL category, whose name is in any
+// case; it is not ok if there is none.
+func InCategory(name []byte) (f Filter, ok bool) {
+	category := categoryNamed(name)
+	return func(c *Command) bool { return c.AllCategories()&category != 0 && !c.IsContainer() }, category != 0
+}
+
 // AppendList appends the reply of COMMAND LIST to dst: the names of all commands
 // and subcommands that pass the filter.
 func AppendList(dst []byte, f Filter) []byte {

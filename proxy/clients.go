@@ -207,6 +207,9 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	return dst
 }
 
+// LocalAddr implements local.Describer.
+func (s *Session) LocalAddr() string { return s.conn.LocalAddr() }
+
 func (s *Session) lastCommand() string {
 	if s.last == nil {
 		return "NULL"

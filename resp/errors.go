@@ -56,11 +56,20 @@ func AppendUnknownCommand(dst []byte, args [][]byte) []byte {
 // AppendUnknownSubcommand appends the error for a subcommand that command does
 // not have.
 func AppendUnknownSubcommand(dst []byte, command string, sub []byte) []byte {
-	dst = append(dst, "-ERR unknown subcommand '"...)
-	dst = appendQuoted(dst, sub, quotedBytes)
-	dst = append(dst, "'. Try "...)
-	dst = append(dst, strings.ToUpper(command)...)
-	return append(dst, " HELP.\r\n"...)
+	return AppendQuotedError(dst, "ERR unknown subcommand '", sub, "'. Try "+strings.ToUpper(command)+" HELP.")
+}
+
+// AppendSubcommandSyntax appends the error for a subcommand, in the words of which the
+// client named it, whose options are wrong in number or kind.
+func AppendSubcommandSyntax(dst []byte, command string, sub []byte) []byte {
+	return AppendQuotedError(dst, "ERR unknown subcommand or wrong number of arguments for '", sub, "'. Try "+strings.ToUpper(command)+" HELP.")
+}
+
+// AppendQuotedError appends an error that repeats what a client has sent.
+func AppendQuotedError(dst []byte, before string, said []byte, behind string) []byte {
+	dst = append(append(dst, '-'), before...)
+	dst = appendQuoted(dst, said, quotedBytes)
+	return append(append(dst, behind...), '\r', '\n')
 }
 
 // AppendWrongArity appends the error for a wrong number of arguments. name is

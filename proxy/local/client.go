@@ -9,8 +9,7 @@ import (
 
 // client|info gives the client's line of CLIENT LIST.
 func clientInfo(_ *Answers, c *Call) {
-	line := append(c.Session.AppendDescription(nil), '\n')
-	c.Out = resp.AppendVerbatim(c.Out, c.Client.Protocol, string(line))
+	c.text(string(append(c.Session.AppendDescription(nil), '\n')))
 }
 
 // clientReply is CLIENT REPLY ON|OFF|SKIP.
@@ -38,6 +37,21 @@ func clientSwitch(_ *Answers, c *Call) {
 	}
 	c.ok()
 }
+
+// clientTrackingInfo is CLIENT TRACKINGINFO of a client whose tracking is off.
+func clientTrackingInfo(_ *Answers, c *Call) {
+	c.mapping(3)
+	c.bulk("flags")
+	c.Out = resp.AppendSet(c.Out, c.Client.Protocol, 1)
+	c.bulk("off")
+	c.bulk("redirect")
+	c.integer(-1)
+	c.bulk("prefixes")
+	c.array(0)
+}
+
+// clientGetRedir is CLIENT GETREDIR of a client whose tracking is off.
+func clientGetRedir(_ *Answers, c *Call) { c.integer(-1) }
 
 // ClientFilter says which clients CLIENT LIST gives. It is not changed once made.
 type ClientFilter struct {

@@ -67,6 +67,7 @@ func auth(_ *Answers, c *Call) {
 	}
 }
 
+// defaultUser is who a client is that has not logged in as another.
 const defaultUser = "default"
 
 // hello is HELLO [protover [AUTH username password] [SETNAME clientname]].

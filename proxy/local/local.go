@@ -9,14 +9,17 @@ import (
 	"github.com/tidwall/redcon"
 
 	"ringmain/command"
+	"ringmain/resp"
 )
 
 // Client is what a session knows of its client.
 type Client struct {
-	ID       int64
-	Name     string // CLIENT SETNAME
-	LibName  string // CLIENT SETINFO
-	LibVer   string
+	ID      int64
+	Name    string // CLIENT SETNAME
+	LibName string // CLIENT SETINFO
+	LibVer  string
+	// User is the name of the one that the client is logged in as.
+	User     string
 	Protocol int // 2 or 3
 	Database int // SELECT
 	// CLIENT REPLY: no replies, and none to the next command.
@@ -41,6 +44,8 @@ type Call struct {
 type Describer interface {
 	// AppendDescription appends the client's line in CLIENT LIST, without its end.
 	AppendDescription(dst []byte) []byte
+	// LocalAddr is where the client has reached the proxy, host:port.
+	LocalAddr() string
 }
 
 // Answers knows what the answers are made of. It is not changed once in use; its
@@ -72,32 +77,55 @@ type function func(*Answers, *Call)
 var functions = func() []function {
 	table := make([]function, command.Len())
 	for name, f := range map[string]function{
-		"auth":                    auth,
-		"ping":                    ping,
-		"echo":                    echo,
-		"quit":                    quit,
-		"reset":                   reset,
-		"hello":                   hello,
-		"time":                    now,
-		"command":                 commandAll,
-		"command|count":           commandCount,
-		"command|info":            commandInfo,
-		"command|docs":            commandDocs,
-		"config|get":              configGet,
-		"client|id":               clientID,
-		"client|setname":          clientSetName,
-		"client|getname":          clientGetName,
-		"client|setinfo":          clientSetInfo,
-		"client|help":             help,
-		"command|list":            commandList,
-		"command|getkeys":         commandGetKeys,
-		"command|getkeysandflags": commandGetKeys,
-		"command|help":            help,
-		"config|help":             help,
-		"client|info":             clientInfo,
-		"client|reply":            clientReply,
-		"client|no-evict":         clientSwitch,
-		"client|no-touch":         clientSwitch,
+		"auth":                          auth,
+		"ping":                          ping,
+		"echo":                          echo,
+		"quit":                          quit,
+		"reset":                         reset,
+		"hello":                         hello,
+		"time":                          now,
+		"command":                       commandAll,
+		"command|count":                 commandCount,
+		"command|info":                  commandInfo,
+		"command|docs":                  commandDocs,
+		"config|get":                    configGet,
+		"client|id":                     clientID,
+		"client|setname":                clientSetName,
+		"client|getname":                clientGetName,
+		"client|setinfo":                clientSetInfo,
+		"client|help":                   help,
+		"command|list":                  commandList,
+		"command|getkeys":               commandGetKeys,
+		"command|getkeysandflags":       commandGetKeys,
+		"command|help":                  help,
+		"config|help":                   help,
+		"client|info":                   clientInfo,
+		"client|reply":                  clientReply,
+		"client|no-evict":               clientSwitch,
+		"client|no-touch":               clientSwitch,
+		"client|trackinginfo":           clientTrackingInfo,
+		"client|getredir":               clientGetRedir,
+		"acl|whoami":                    aclWhoAmI,
+		"acl|cat":                       aclCat,
+		"acl|help":                      help,
+		"role":                          role,
+		"debug":                         debug,
+		"memory|help":                   help,
+		"asking":                        ofCluster(clusterMode),
+		"readonly":                      ofCluster(clusterMode),
+		"readwrite":                     ofCluster(clusterMode),
+		"cluster|count-failure-reports": ofCluster(clusterFailures),
+		"cluster|help":                  ofCluster(help),
+		"cluster|info":                  ofCluster(clusterInfo),
+		"cluster|keyslot":               ofCluster(clusterKeySlot),
+		"cluster|links":                 ofCluster(clusterLinks),
+		"cluster|myid":                  ofCluster(clusterID),
+		"cluster|myshardid":             ofCluster(clusterID),
+		"cluster|nodes":                 ofCluster(clusterNodes),
+		"cluster|replicas":              ofCluster(clusterReplicas),
+		"cluster|shards":                ofCluster(clusterShards),
+		"cluster|slaves":                ofCluster(clusterReplicas),
+		"cluster|slots":                 ofCluster(clusterSlots),
 	} {
 		if c := command.ByName([]byte(name)); c != nil {
 			table[c.ID()] = f
@@ -136,7 +164,7 @@ func (a *Answers) Answer(c *Call) {
 
 // tiring are the commands whose answers may take some 100 us and more.
 var tiring = idsOf("command", "command|docs", "command|info", "command|list", "command|getkeys", "command|getkeysandflags",
-	"config|get")
+	"config|get", "acl|cat")
 
 // Known reports whether Answer has an answer to a command.
 func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }
@@ -156,3 +184,13 @@ func (c *Call) fail(text string) { c.Out = redcon.AppendError(c.Out, text) }
 func (c *Call) ok()              { c.Out = redcon.AppendOK(c.Out) }
 func (c *Call) bulk(s string)    { c.Out = redcon.AppendBulkString(c.Out, s) }
 func (c *Call) integer(n int64)  { c.Out = redcon.AppendInt(c.Out, n) }
+func (c *Call) array(n int)      { c.Out = redcon.AppendArray(c.Out, n) }
+func (c *Call) mapping(n int)    { c.Out = resp.AppendMap(c.Out, c.Client.Protocol, n) }
+
+// text is for people to read.
+func (c *Call) text(s string) { c.Out = resp.AppendVerbatim(c.Out, c.Client.Protocol, s) }
+
+// badOptions is the error for options of a subcommand that it does not have.
+func (c *Call) badOptions() {
+	c.Out = resp.AppendSubcommandSyntax(c.Out, command.Container(c.Args[0]).Name, c.Args[1])
+}

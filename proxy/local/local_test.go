@@ -44,6 +44,8 @@ type described string
 
 func (d described) AppendDescription(dst []byte) []byte { return append(dst, d...) }
 
+func (described) LocalAddr() string { return "10.0.0.1:6380" }
+
 // ask gives the reply to a request of words.
 func ask(t *testing.T, client *Client, words string) string {
 	t.Helper()
@@ -224,5 +226,17 @@ func TestNamesAndPatternsInOneRequestAreBounded(t *testing.T) {
 	}
 	if got := ask(t, client, "CONFIG GET "+strings.Repeat("*", maxPattern+1)); got != "*0\r\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestTheAddressOfTheOneNodeIsTheOneThatTheClientHasConnectedTo(t *testing.T) {
+	id := strings.Repeat("ab", 20)
+	for words, want := range map[string]string{
+		"CLUSTER SLOTS": "*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$8\r\n10.0.0.1\r\n:6380\r\n$40\r\n" + id + "\r\n*0\r\n",
+		"CLUSTER NODES": "$101\r\n" + id + " 10.0.0.1:6380@16380 myself,master - 0 0 0 connected 0-16383\n\r\n",
+	} {
+		if got := ask(t, &Client{Protocol: 2}, words); got != want {
+			t.Errorf("%s: %q, want %q", words, got, want)
+		}
 	}
 }

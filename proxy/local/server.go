@@ -93,3 +93,17 @@ func now(a *Answers, c *Call) {
 	c.bulk(strconv.FormatInt(t.Unix(), 10))
 	c.bulk(strconv.Itoa(t.Nanosecond() / 1000))
 }
+
+// role is ROLE: a primary without replicas.
+func role(_ *Answers, c *Call) {
+	c.array(3)
+	c.bulk("master")
+	c.integer(0)
+	c.array(0)
+}
+
+// debug refuses DEBUG in the words of a Redis in which it is not enabled.
+func debug(_ *Answers, c *Call) {
+	c.fail("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local " +
+		"connection, otherwise you need to set this option in the configuration file, and then restart the server.")
+}

@@ -32,6 +32,9 @@ func crc16(key []byte) uint32 {
 	return r
 }
 
+// CRC16 is CRC-16/XMODEM, which gives a key its slot in a Redis Cluster.
+func CRC16(key []byte) uint16 { return uint16(crc16(key)) }
+
 // crc32Whole is the CRC-32 of zlib and Ethernet.
 func crc32Whole(key []byte) uint32 { return crc32.ChecksumIEEE(key) }
 

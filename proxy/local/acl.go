@@ -1,0 +1,35 @@
+package local
+
+import (
+	"ringmain/command"
+	"ringmain/resp"
+)
+
+func aclWhoAmI(_ *Answers, c *Call) {
+	if c.Client.User == "" {
+		c.bulk(defaultUser)
+		return
+	}
+	c.bulk(c.Client.User)
+}
+
+// aclCat is ACL CAT [category].
+func aclCat(_ *Answers, c *Call) {
+	switch len(c.Args) {
+	case 2:
+		names := command.CategoryNames()
+		c.array(len(names))
+		for _, name := range names {
+			c.bulk(name)
+		}
+	case 3:
+		filter, ok := command.InCategory(c.Args[2])
+		if !ok {
+			c.Out = resp.AppendQuotedError(c.Out, "ERR Unknown category '", c.Args[2], "'")
+			return
+		}
+		c.Out = command.AppendList(c.Out, filter)
+	default:
+		c.badOptions()
+	}
+}
