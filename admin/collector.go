@@ -117,6 +117,7 @@ func (e emitter) clients(total *LoopStats) {
 	e.gauge(descs.connected, float64(total.Connected))
 	e.counter(descs.clientReceived, total.Received)
 	e.counter(descs.clientSent, total.Sent)
+	e.counter(descs.authFailures, total.AuthFailures)
 	for i, n := range total.Cut {
 		e.counter(descs.cut, n, metric.Cut(i).String())
 	}

@@ -8,7 +8,7 @@ type descriptions struct {
 
 	build *prometheus.Desc
 
-	connected, accepted, refused, cut, clientReceived, clientSent *prometheus.Desc
+	connected, accepted, refused, cut, clientReceived, clientSent, authFailures *prometheus.Desc
 
 	commands, commandDuration *prometheus.Desc
 
@@ -31,6 +31,8 @@ func describe() *descriptions {
 	d.cut = d.add("clients_cut_total", "Clients that were cut off, by reason.", "reason")
 	d.clientReceived = d.add("client_received_bytes_total", "Bytes that clients have sent.")
 	d.clientSent = d.add("client_sent_bytes_total", "Bytes of replies to clients, sent or waiting to be.")
+
+	d.authFailures = d.add("auth_failures_total", "Wrong passwords that clients gave, and names of no user.")
 
 	d.commands = d.add("commands_total", "Commands that were executed or refused, also where no reply was wanted, by family and result. "+
 		"clusterdown was not executed, uncertain may have been, refused are not supported.", "family", "result")

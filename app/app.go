@@ -21,6 +21,7 @@ import (
 	"ringmain/ioloop/epoll"
 	"ringmain/proxy"
 	"ringmain/proxy/local"
+	"ringmain/proxy/users"
 	"ringmain/router"
 )
 
@@ -161,10 +162,10 @@ func (a *App) fail(err error) {
 }
 
 // answers are what the proxy says of itself.
-func (a *App) answers(s *servers, memory *proxy.Memory, peers *proxy.Peers) *local.Answers {
+func (a *App) answers(s *servers, memory *proxy.Memory, peers *proxy.Peers, known *users.Set) *local.Answers {
 	return &local.Answers{
 		Version: Version, RedisVersion: s.redisVersion, Incarnation: a.incarnation, Started: a.started,
-		Port: a.port(), Parameters: a.parameters(), Clients: a.clients, Connections: a.nextID.last.Load,
+		Port: a.port(), Parameters: a.parameters(), Users: known, Clients: a.clients, Connections: a.nextID.last.Load,
 		Commands: peers.Commands, Memory: memory.Held, Now: time.Now,
 	}
 }

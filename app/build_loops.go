@@ -14,6 +14,7 @@ import (
 func (a *App) buildLoops(s *servers) error {
 	memory := proxy.NewMemory(int(a.cfg.Limits.Memory), a.cfg.Loops)
 	peers := &proxy.Peers{}
+	known := a.users()
 	cfg := &proxy.Config{
 		Limits: proxy.Limits{
 			Request: resp.Limits{
@@ -26,7 +27,7 @@ func (a *App) buildLoops(s *servers) error {
 			ClientIdle:   time.Duration(a.cfg.Timeouts.ClientIdle),
 		},
 		Snapshot: s.snapshot, Servers: s.options, Preconnect: s.preconnect,
-		Local: a.answers(s, memory, peers), Memory: memory, Peers: peers, Log: a.log,
+		Local: a.answers(s, memory, peers, known), Users: known, Memory: memory, Peers: peers, Log: a.log,
 	}
 	for range a.cfg.Loops {
 		loop, err := epoll.New()

@@ -68,6 +68,8 @@ var how = map[Policy]string{
 	FleetInfo:    "the proxy, with sums over all servers",
 }
 
+var accessNames = [...]string{AccessRead: "read", AccessWrite: "write", AccessAdmin: "admin"}
+
 const pageHead = `# Commands
 
 Written from the table in ` + "`command/`" + ` by ` + "`go test ./command -run Docs -update`" + `.
@@ -87,6 +89,8 @@ const pageRules = `
   catches all keys which no route with a prefix does, or of the pool that the listener is bound to.
 - **Scripts and functions** are executed by the server that has all their keys. Scripts and functions that are loaded go to
   all servers; a server that does not have a script which the proxy has seen is given it ahead of the ` + "`EVALSHA`" + `.
+- **Users** may execute what their ` + "`access`" + ` covers: read, write (and read), or admin, which is everything. Others get
+  ` + "`NOPERM this user has no permissions to run the '…' command`" + `, and before AUTH ` + "`NOAUTH Authentication required.`" + `
 - If one server fails, the reply is one error, never an error inside an array.
 - A command that the table has, but the servers do not, gets their own error. One that the table does not have gets
   Redis's ` + "`ERR unknown command`" + `; a refused one ` + "`ERR command '…' is not supported`" + `, with the reason given here.
@@ -135,7 +139,7 @@ func writeSummary(b *strings.Builder) {
 
 func writeGroup(b *strings.Builder, name string) {
 	heading := strings.ToUpper(name[:1]) + name[1:]
-	fmt.Fprintf(b, "\n## %s\n\n| command | since | supported | executed by, or why not |\n|---|---|---|---|\n", heading)
+	fmt.Fprintf(b, "\n## %s\n\n| command | since | supported | access | executed by, or why not |\n|---|---|---|---|---|\n", heading)
 	var rows []*Command
 	for i := range table {
 		if c := &table[i]; c.Group == name && !(c.IsContainer() && c.Policy == Refused) {
@@ -157,6 +161,6 @@ func writeGroup(b *strings.Builder, name string) {
 		case c.Flags&Blocking != 0:
 			explanation += "; not yet with `BLOCK`"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", title(c.Name), since, supported, explanation)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", title(c.Name), since, supported, accessNames[c.Access], explanation)
 	}
 }

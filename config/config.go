@@ -14,6 +14,9 @@ type Config struct {
 	// Listeners are the addresses that clients connect to: 1 to 64.
 	Listeners []Listener `yaml:"listeners"`
 	Admin     Admin      `yaml:"admin"`
+	// Users are those whom clients can be, at most 1,000. None: nobody is asked who
+	// they are, and every command is allowed, as in Redis.
+	Users []User `yaml:"users"`
 	// Loops is how many event loops serve the clients, each with its own
 	// connection to every server: 0 to 64. Zero in the file means one for each
 	// CPU that the process may use (GOMAXPROCS, which follows the cgroup's CPU
@@ -47,9 +50,9 @@ type Listener struct {
 	Address string `yaml:"address"`
 	// Pool is where every key of this listener goes. Empty: the routes decide.
 	Pool string `yaml:"pool"`
-	// AllowOpen lets machines other than this one connect, although nothing
-	// asks clients who they are. Without it only loopback addresses and Unix
-	// sockets are valid.
+	// AllowOpen lets machines other than this one connect although nothing asks
+	// clients who they are, because there are no users. Without it only loopback
+	// addresses and Unix sockets are valid then.
 	AllowOpen bool `yaml:"allow_open"`
 }
 
@@ -64,6 +67,32 @@ type Admin struct {
 	// too: host:port, where the host is an IP address or localhost; an empty one
 	// means all interfaces. Port 0 takes a free port. Empty: none.
 	ProbeAddress string `yaml:"probe_address"`
+}
+
+// User is one of those whom clients can be. A client is nobody, and may do nothing,
+// until it has authenticated with AUTH or HELLO.
+//
+// In a resolved configuration Password holds the password, wherever it came from,
+// and the other sources are empty.
+type User struct {
+	// Name is what the client gives, at most 64 visible ASCII characters. One that
+	// gives a password alone means the user called default. No two are the same.
+	Name string `yaml:"name"`
+	// Password is the password itself. Exactly one of the three sources is given.
+	Password Secret `yaml:"password"`
+	// PasswordFile is a file with the password, whose final line break does
+	// not count. A relative path starts at the working directory.
+	PasswordFile string `yaml:"password_file"`
+	// PasswordEnv names the environment variable with the password.
+	PasswordEnv string `yaml:"password_env"`
+	// Access is what the user may do: read, write (which includes reading), or
+	// admin, which is everything. docs/commands.md has what each command needs.
+	Access string `yaml:"access"`
+	// KeyPrefix is put before every key and channel of the user, and taken away in
+	// replies, so that the user sees no others: at most 256 visible ASCII characters.
+	// Users with the same one share their keys; but one is not to be the beginning
+	// of another. It may hold a whole hash tag, which puts all its keys on one server.
+	KeyPrefix string `yaml:"key_prefix"`
 }
 
 // Drain is how the program ends once it was told to.

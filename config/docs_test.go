@@ -118,7 +118,7 @@ func newPage(t *testing.T) *page {
 	}
 	// What is wrong with elements that say nothing is what they must say.
 	bare := Default()
-	bare.Listeners, bare.Routes = []Listener{{}}, []Route{{}}
+	bare.Listeners, bare.Routes, bare.Users = []Listener{{}}, []Route{{}}, []User{{}}
 	bare.Pools = map[string]*Pool{"NAME": DefaultPool()}
 	n := Node{}
 	n.setDefaults()

@@ -65,47 +65,62 @@ func (c *Config) note(format string, args ...any) {
 func (c *Config) readSecrets() Faults {
 	v := &validator{}
 	for name, p := range c.Pools {
-		if p.Auth.sources() != 1 {
-			continue
-		}
-		key, err := p.Auth.read()
-		if err != nil {
-			v.fault(join("pools", name)+".auth."+key, "%v", err)
-		}
+		v.readSecret(join("pools", name)+".auth", p.Auth.source())
+	}
+	for i := range c.Users {
+		v.readSecret(fmt.Sprintf("users[%d]", i), c.Users[i].source())
 	}
 	return v.faults
 }
 
-// sources is how many places the password may come from.
-func (a *Auth) sources() int {
-	given := 0
-	for _, s := range []string{a.Password.Reveal(), a.PasswordFile, a.PasswordEnv} {
-		if s != "" {
-			given++
-		}
+func (v *validator) readSecret(path string, s source) {
+	if s.given() != 1 {
+		return
 	}
-	return given
+	if key, err := s.read(); err != nil {
+		v.fault(path+"."+key, "%v", err)
+	}
 }
 
-// read makes Password the only source. It returns the key that named the one
-// it was read from; the error names the place.
-func (a *Auth) read() (key string, err error) {
+// source is where a password comes from: the fields for it of a structure.
+type source struct {
+	password  *Secret
+	file, env *string
+}
+
+func (a *Auth) source() source { return source{&a.Password, &a.PasswordFile, &a.PasswordEnv} }
+func (u *User) source() source { return source{&u.Password, &u.PasswordFile, &u.PasswordEnv} }
+
+// given is how many places the password may come from.
+func (s source) given() int {
+	n := 0
+	for _, text := range []string{s.password.Reveal(), *s.file, *s.env} {
+		if text != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// read makes the password itself the only source. It returns the key that named the
+// one it was read from; the error names the place.
+func (s source) read() (key string, err error) {
 	switch {
-	case a.PasswordFile != "":
-		text, err := secretFile(a.PasswordFile)
+	case *s.file != "":
+		text, err := secretFile(*s.file)
 		if err != nil {
 			return "password_file", err
 		}
-		a.Password, a.PasswordFile = NewSecret(text), ""
-	case a.PasswordEnv != "":
-		text := os.Getenv(a.PasswordEnv)
+		*s.password, *s.file = NewSecret(text), ""
+	case *s.env != "":
+		text := os.Getenv(*s.env)
 		if text == "" {
-			return "password_env", fmt.Errorf("environment variable %q is not set, or empty", clip(a.PasswordEnv))
+			return "password_env", fmt.Errorf("environment variable %q is not set, or empty", clip(*s.env))
 		}
 		if Size(len(text)) > maxSecret {
-			return "password_env", fmt.Errorf("environment variable %q is longer than %v", clip(a.PasswordEnv), maxSecret)
+			return "password_env", fmt.Errorf("environment variable %q is longer than %v", clip(*s.env), maxSecret)
 		}
-		a.Password, a.PasswordEnv = NewSecret(text), ""
+		*s.password, *s.env = NewSecret(text), ""
 	}
 	return "", nil
 }

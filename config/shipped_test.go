@@ -36,7 +36,10 @@ func TestTheShippedFileShowsTheDefaults(t *testing.T) {
 
 // withNodes is the shipped file after its reader has turned to servers of their
 // own, as it tells them to.
-func withNodes(t *testing.T) string {
+func withNodes(t *testing.T) string { return withBlocks(t, "# nodes:", "# routes:") }
+
+// withBlocks is the shipped file with blocks that are no comments any more.
+func withBlocks(t *testing.T, blocks ...string) string {
 	t.Helper()
 	var lines []string
 	in := false
@@ -45,7 +48,7 @@ func withNodes(t *testing.T) string {
 		switch {
 		case strings.HasPrefix(trimmed, "embedded:"):
 			continue
-		case trimmed == "# nodes:" || trimmed == "# routes:":
+		case slices.Contains(blocks, trimmed):
 			in = true
 		case !strings.HasPrefix(trimmed, "#"):
 			in = false
@@ -67,7 +70,7 @@ func TestTheShippedFileIsOneBlockAwayFromRealServers(t *testing.T) {
 
 func TestTheShippedFileNamesEveryKey(t *testing.T) {
 	said := map[string]int{}
-	for _, text := range []string{shipped(t), withNodes(t)} {
+	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:")} {
 		_, d := decodeFile([]byte(text))
 		maps.Copy(said, d.lines)
 	}

@@ -50,6 +50,7 @@ func (c *Config) check() Faults {
 	v := &validator{}
 	v.listeners(c)
 	v.admin(c)
+	v.users(c)
 	inRange(v, "loops", c.Loops, 0, 64)
 	v.limits(c.Limits)
 	if idle := c.Timeouts.ClientIdle; idle != 0 && (idle < Second || idle > 8760*Hour) {
@@ -94,21 +95,21 @@ func (v *validator) listeners(c *Config) {
 			v.fault(path+".address", "%v", err)
 			continue
 		}
-		v.listener(path+".address", l, a)
+		v.listener(path+".address", l, a, len(c.Users) > 0)
 		if first := slices.IndexFunc(before[:i], a.collides); first >= 0 {
 			v.fault(path+".address", "is taken by listeners[%d], %q", first, clip(c.Listeners[first].Address))
 		}
 	}
 }
 
-func (v *validator) listener(path string, l Listener, a address) {
+func (v *validator) listener(path string, l Listener, a address, users bool) {
 	switch {
 	case a.local():
 	case !a.ip.IsValid() && a.host != "":
 		v.fault(path, "must be an IP address or localhost, with a port, or unix:/path, is %q", clip(l.Address))
-	case !l.AllowOpen:
+	case !l.AllowOpen && !users:
 		v.fault(path, "%q is open to other machines, and clients are not asked who they are: "+
-			"use a loopback address, or set allow_open: true", clip(l.Address))
+			"use a loopback address, have users, or set allow_open: true", clip(l.Address))
 	}
 }
 

@@ -105,7 +105,7 @@ func (v *validator) node(path string, n Node) {
 
 func (v *validator) auth(path string, p *Pool) {
 	a := &p.Auth
-	given := a.sources()
+	given := a.source().given()
 	switch {
 	case given > 1:
 		v.fault(path, "password, password_file and password_env exclude each other")

@@ -11,11 +11,12 @@ import (
 func (c *Config) warnings(d *decoder) []Fault {
 	w := &validator{}
 	for i, l := range c.Listeners {
-		if a, err := splitAddress(l.Address); err == nil && !a.local() {
+		if a, err := splitAddress(l.Address); err == nil && !a.local() && len(c.Users) == 0 {
 			w.fault(fmt.Sprintf("listeners[%d].address", i), "every machine that reaches %s may run every command: clients are not asked who they are",
 				clip(l.Address))
 		}
 	}
+	w.userWarnings(c, d)
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		w.poolWarnings(join("pools", name), c.Pools[name], d)
 	}
@@ -46,9 +47,13 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 	if p.scattersBadly() {
 		v.fault(path+".hash", "with ketama, %s puts nearly all keys on one server, as it does in twemproxy: its numbers are small", p.Hash)
 	}
-	password := path + ".auth.password"
-	if _, variable := d.replaced[password]; !variable && p.Auth.Password.Reveal() != "" {
-		v.fault(password, "is in the file itself, where whoever reads it finds it: use password_file or password_env")
+	v.passwordWarning(path+".auth.password", p.Auth.Password, d)
+}
+
+// passwordWarning finds a password that stands in the file.
+func (v *validator) passwordWarning(path string, password Secret, d *decoder) {
+	if _, variable := d.replaced[path]; !variable && password.Reveal() != "" {
+		v.fault(path, "is in the file itself, where whoever reads it finds it: use password_file or password_env")
 	}
 }
 

@@ -12,10 +12,11 @@ const (
 	CutProtocol             // what it sent is no request
 	CutHTTP                 // it speaks HTTP or TLS
 	CutIdle                 // it sent nothing for too long
+	CutStranger             // it did not authenticate in time, or sent too much before
 	Cuts         int = iota // how many there are
 )
 
-var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle"}
+var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "unauthenticated"}
 
 // String is the reason as a label's value.
 func (c Cut) String() string { return cutNames[c] }
@@ -75,6 +76,8 @@ type Clients struct {
 	Cut [Cuts]uint64
 	// Received and Sent are bytes.
 	Received, Sent uint64
+	// AuthFailures are wrong passwords, and names of no user.
+	AuthFailures uint64
 }
 
 // Add counts what o has counted.
@@ -82,6 +85,7 @@ func (c *Clients) Add(o *Clients) {
 	addEach(c.Cut[:], o.Cut[:])
 	c.Received += o.Received
 	c.Sent += o.Sent
+	c.AuthFailures += o.AuthFailures
 }
 
 // Commands is what a loop counts of the commands of one family.

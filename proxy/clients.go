@@ -201,7 +201,8 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	field(" omem=", s.owed())
 	field(" tot-mem=", s.holds())
 	text(" events=r cmd=", s.lastCommand())
-	field(" user=default redir=-1 resp=", s.client.Protocol)
+	text(" user=", s.client.UserName())
+	field(" redir=-1 resp=", s.client.Protocol)
 	text(" lib-name=", s.client.LibName)
 	text(" lib-ver=", s.client.LibVer)
 	return dst

@@ -16,6 +16,7 @@ import (
 	"ringmain/metric"
 	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -43,9 +44,11 @@ type Config struct {
 	// Preconnect are the places to connect to before any client asks.
 	Preconnect []router.Place
 	Local      *local.Answers
-	Memory     *Memory
-	Peers      *Peers
-	Log        *slog.Logger
+	// Users are those whom clients can be; nil: nobody is asked.
+	Users  *users.Set
+	Memory *Memory
+	Peers  *Peers
+	Log    *slog.Logger
 }
 
 // Core is what the sessions of one loop share.
@@ -80,14 +83,17 @@ type Core struct {
 	leaving int // clients that were cut off and still hold their buffers
 	fresh   int // bytes of replies since memory was last looked at
 
-	httpSeen   int // clients that sent HTTP
-	httpLogged time.Time
+	stranger       resp.Limits // of requests before AUTH
+	strangers      strangers
+	foreigners     seldom // clients that sent HTTP or TLS
+	wrongPasswords seldom
 }
 
 // NewCore makes the core of a loop and begins to connect to the servers. It is
 // called on the loop.
 func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	c := &Core{Config: cfg, loop: loop}
+	c.stranger = strangerLimits(cfg.Limits.Request)
 	c.share = cfg.Memory.join()
 	c.scripts.shared = &cfg.Peers.scripts
 	for _, opt := range cfg.Servers {

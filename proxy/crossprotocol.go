@@ -2,15 +2,10 @@ package proxy
 
 import (
 	"bytes"
-	"time"
 
 	"ringmain/metric"
 	"ringmain/resp"
 )
-
-// crossProtocolEvery is how often a loop says that something other than a Redis
-// client was here.
-const crossProtocolEvery = time.Minute
 
 // isHTTP recognises the first line of an HTTP request, which is an inline request of
 // three words here.
@@ -30,13 +25,9 @@ func (s *Session) foreign() {
 // crossProtocol logs, at most once in a while, a client that speaks HTTP
 // or TLS.
 func (c *Core) crossProtocol(s *Session) {
-	c.httpSeen++
 	c.stats.Cut[metric.CutHTTP]++
-	now := c.loop.Now()
-	if now.Sub(c.httpLogged) < crossProtocolEvery && !c.httpLogged.IsZero() {
-		return
+	if c.foreigners.due(c.loop.Now()) {
+		c.Log.Warn("possible security attack: a client sent HTTP or TLS; its connection was closed",
+			"client", s.conn.RemoteAddr(), "seen", c.foreigners.seen)
 	}
-	c.httpLogged = now
-	c.Log.Warn("possible security attack: a client sent HTTP or TLS; its connection was closed",
-		"client", s.conn.RemoteAddr(), "seen", c.httpSeen)
 }

@@ -47,6 +47,9 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
 		return true
 	}
+	if allowed(cmd.Access) > s.allowed && s.denied(cmd) {
+		return true
+	}
 	switch cmd.Policy {
 	case command.Forward:
 		return s.forward(cmd, r, size)
@@ -150,6 +153,12 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	s.core.Local.Answer(call)
 	s.tired = call.Tiring
 	s.core.keepScratch(call.Out)
+	if s.client.User != s.user {
+		s.identify(s.client.User)
+	}
+	if call.WrongPassword {
+		s.authFailed()
+	}
 	if call.Unmute {
 		s.mute = false
 	}

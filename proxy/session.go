@@ -8,6 +8,7 @@ import (
 	"ringmain/ioloop"
 	"ringmain/metric"
 	"ringmain/proxy/local"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -35,6 +36,14 @@ type Session struct {
 	mute    bool             // the command under way gets no reply: CLIENT REPLY
 	editing edit             // of the reply to the command under way
 	tired   bool             // the last command was much work: it was the last of this turn
+
+	user    *users.User  // whom the client is: as client.User, but for the call that changes it
+	allowed allowed      // to the client
+	limits  *resp.Limits // of its requests
+	strange int          // bytes taken of a client that has not said who it is
+	// wordBy is when a stranger has to have said who it is, by the loop's Elapsed.
+	wordBy      time.Duration
+	wordAwaited bool // in core.strangers
 
 	wrote    uint64 // bytes given to conn
 	held     int    // bytes of replies that wait for their turn
@@ -68,6 +77,7 @@ func (s *Session) Opened(conn ioloop.Conn, err error) {
 	s.since = s.core.loop.Elapsed()
 	s.active = s.since
 	s.core.addSession(s)
+	s.identify(nil)
 	if s.core.draining() {
 		s.end()
 	}
@@ -83,6 +93,9 @@ func (s *Session) Data(b []byte) int {
 	used, commands := s.serve(b)
 	s.core.commands.Add(uint64(commands))
 	s.core.stats.Received += uint64(used)
+	if s.allowed == nothing {
+		s.boundStranger(used)
+	}
 	return used
 }
 
@@ -99,7 +112,7 @@ func (s *Session) serve(b []byte) (used, commands int) {
 			s.block()
 			return used, commands
 		}
-		n, err := s.parser.Next(b[used:], &s.core.Limits.Request, &s.core.request)
+		n, err := s.parser.Next(b[used:], s.limits, &s.core.request)
 		if err != nil {
 			s.mute = s.client.ReplyOff
 			s.last = nil

@@ -6,11 +6,7 @@ import (
 )
 
 func aclWhoAmI(_ *Answers, c *Call) {
-	if c.Client.User == "" {
-		c.bulk(defaultUser)
-		return
-	}
-	c.bulk(c.Client.User)
+	c.bulk(c.Client.UserName())
 }
 
 // aclCat is ACL CAT [category].

@@ -1,11 +1,12 @@
 package local
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/tidwall/redcon"
 
+	"ringmain/command"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 )
 
@@ -32,7 +33,7 @@ func quit(_ *Answers, c *Call) {
 }
 
 func reset(_ *Answers, c *Call) {
-	c.Client.Name, c.Client.Protocol, c.Client.Database = "", 2, 0
+	c.Client.Name, c.Client.Protocol, c.Client.Database, c.Client.User = "", 2, 0, nil
 	c.Unmute = c.Client.ReplyOff // but not of one reply that is skipped
 	c.Client.ReplyOff, c.Client.ReplySkip = false, false
 	c.Out = redcon.AppendString(c.Out, "RESET")
@@ -52,23 +53,42 @@ func DatabaseNumber(arg []byte) (number int, text string) {
 	}
 }
 
-// auth is AUTH [username] password. Nobody has a password here; the default user
-// needs none.
-func auth(_ *Answers, c *Call) {
+// auth is AUTH [username] password. Without users nobody has a password, and the
+// default user needs none.
+func auth(a *Answers, c *Call) {
+	name, password := []byte(users.Default), c.Args[1]
 	switch {
-	case len(c.Args) == 2:
+	case len(c.Args) == 2 && a.Users == nil:
 		c.fail(resp.TextNoPassword)
+		return
 	case len(c.Args) > 3:
 		c.fail(resp.TextSyntax)
-	case string(c.Args[1]) != defaultUser:
-		c.fail(resp.TextWrongPassword)
-	default:
+		return
+	case len(c.Args) == 3:
+		name, password = c.Args[1], c.Args[2]
+	}
+	if a.authenticate(c, name, password) {
 		c.ok()
 	}
 }
 
-// defaultUser is who a client is that has not logged in as another.
-const defaultUser = "default"
+// authenticate makes the client a user, or answers that it is none.
+func (a *Answers) authenticate(c *Call, name, password []byte) bool {
+	if a.Users == nil && string(name) == users.Default {
+		return true
+	}
+	var u *users.User
+	if a.Users != nil {
+		u = a.Users.Authenticate(name, password)
+	}
+	if u == nil {
+		c.WrongPassword = true
+		c.fail(resp.TextWrongPassword)
+		return false
+	}
+	c.Client.User = u
+	return true
+}
 
 // hello is HELLO [protover [AUTH username password] [SETNAME clientname]].
 func hello(a *Answers, c *Call) {
@@ -87,13 +107,12 @@ func hello(a *Answers, c *Call) {
 	}
 	for rest := c.Args[min(2, len(c.Args)):]; len(rest) > 0; {
 		switch {
-		case len(rest) >= 3 && bytes.EqualFold(rest[0], []byte("auth")):
-			if string(rest[1]) != defaultUser {
-				c.fail(resp.TextWrongPassword)
+		case len(rest) >= 3 && command.IsWord(rest[0], "auth"):
+			if !a.authenticate(c, rest[1], rest[2]) {
 				return
 			}
 			rest = rest[3:]
-		case len(rest) >= 2 && bytes.EqualFold(rest[0], []byte("setname")):
+		case len(rest) >= 2 && command.IsWord(rest[0], "setname"):
 			if !validName(rest[1]) {
 				c.fail(resp.TextClientName)
 				return
@@ -104,6 +123,10 @@ func hello(a *Answers, c *Call) {
 			c.Out = resp.AppendHelloOption(c.Out, rest[0])
 			return
 		}
+	}
+	if a.Users != nil && c.Client.User == nil {
+		c.fail(resp.TextNoAuthHello)
+		return
 	}
 	c.Client.Protocol, c.Client.Name = protocol, name
 	a.appendHello(c)

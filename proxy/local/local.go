@@ -9,21 +9,31 @@ import (
 	"github.com/tidwall/redcon"
 
 	"ringmain/command"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 )
 
 // Client is what a session knows of its client.
 type Client struct {
-	ID      int64
-	Name    string // CLIENT SETNAME
-	LibName string // CLIENT SETINFO
-	LibVer  string
-	// User is the name of the one that the client is logged in as.
-	User     string
+	ID       int64
+	Name     string // CLIENT SETNAME
+	LibName  string // CLIENT SETINFO
+	LibVer   string
 	Protocol int // 2 or 3
 	Database int // SELECT
+	// User is whom the client has authenticated as; nil: nobody yet, or there are no
+	// users.
+	User *users.User
 	// CLIENT REPLY: no replies, and none to the next command.
 	ReplyOff, ReplySkip bool
+}
+
+// UserName is the name of whom the client is.
+func (c *Client) UserName() string {
+	if c.User == nil {
+		return users.Default
+	}
+	return c.User.Name
 }
 
 // Call is one request to answer.
@@ -34,6 +44,8 @@ type Call struct {
 	Out     []byte // the reply is appended to it
 	Quit    bool   // set if the connection ends after the reply
 	Unmute  bool   // set if the reply is given although the client had switched replies off
+	// WrongPassword is set if the client gave one, or the name of no user.
+	WrongPassword bool
 	// Tiring is set if the answer was much work for the loop.
 	Tiring bool
 	// Session is that of the client.
@@ -61,6 +73,8 @@ type Answers struct {
 	Port        int
 	// Parameters are what CONFIG GET gives.
 	Parameters Parameters
+	// Users are those whom clients can be; nil: there are none, and nobody is asked.
+	Users *users.Set
 	// Clients is how many are connected, Connections how many have ever been,
 	// Commands how many they have sent, Memory the bytes of all buffers.
 	Clients     func() int

@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"time"
+
+	"ringmain/command"
+	"ringmain/metric"
+	"ringmain/proxy/users"
+	"ringmain/resp"
+)
+
+// Bounds of a client that has yet to say who it is: what it sends in all, what it is
+// owed, and how long it may take.
+const (
+	strangerInput   = 1 << 20
+	strangerOutput  = 64 << 10
+	strangerTimeout = 5 * time.Second
+	// Redis's own, for one request.
+	strangerArguments = 10
+	strangerBulk      = 16 << 10
+)
+
+// allowed is the most that a client may do: a command.Access, or less than any.
+type allowed int8
+
+const nothing allowed = -1
+
+// strangerLimits are those of requests before AUTH.
+func strangerLimits(l resp.Limits) resp.Limits {
+	return resp.Limits{
+		Request: min(l.Request, strangerInput), Arguments: min(l.Arguments, strangerArguments),
+		Bulk: min(l.Bulk, strangerBulk), Inline: l.Inline, Unauthenticated: true,
+	}
+}
+
+// identify makes the session's client one user; nil: nobody, which is everybody where
+// there are no users.
+func (s *Session) identify(u *users.User) {
+	s.user = u
+	switch {
+	case s.core.Users == nil:
+		s.allowed, s.limits = allowed(command.AccessAdmin), &s.core.Limits.Request
+	case u == nil:
+		s.allowed, s.limits = nothing, &s.core.stranger
+		s.core.expectWord(s)
+	default:
+		s.allowed, s.limits, s.strange = allowed(u.Access), &s.core.Limits.Request, 0
+	}
+}
+
+// denied answers a command that is more than the client may do. It reports false for
+// those that a stranger may: to say who it is, or to leave.
+func (s *Session) denied(cmd *command.Command) bool {
+	switch {
+	case s.allowed != nothing:
+		s.fail("NOPERM this user has no permissions to run the '" + cmd.Name + "' command")
+	case cmd.Flags&command.NoAuth != 0:
+		return false
+	default:
+		s.fail(resp.TextNoAuth)
+	}
+	return true
+}
+
+// boundStranger cuts a client off that has sent, or is owed, more than one may that has
+// not said who it is. used is what was taken of its input.
+func (s *Session) boundStranger(used int) {
+	s.strange += used
+	if s.allowed == nothing && (s.strange > strangerInput || s.owed() > strangerOutput) {
+		s.cut(metric.CutStranger, "it has sent or asked for too much before it authenticated")
+	}
+}
+
+// strangers are the sessions whose clients have yet to say who they are, in the order
+// of their deadlines. Some may have done so, or have left, meanwhile.
+type strangers struct {
+	waiting []*Session
+	timer   bool // runs, until the first deadline
+}
+
+// expectWord gives a session's client until a deadline to say who it is.
+func (c *Core) expectWord(s *Session) {
+	s.wordBy = c.loop.Elapsed() + strangerTimeout
+	if s.wordAwaited {
+		return // its place in the list is that of an earlier deadline, which is looked at
+	}
+	s.wordAwaited = true
+	c.strangers.waiting = append(c.strangers.waiting, s)
+	c.watchStrangers()
+}
+
+func (c *Core) watchStrangers() {
+	w := &c.strangers
+	if w.timer || len(w.waiting) == 0 {
+		return
+	}
+	w.timer = true
+	c.loop.After(max(w.waiting[0].wordBy-c.loop.Elapsed(), 0), func() {
+		w.timer = false
+		if !c.closed {
+			c.closeStrangers()
+			c.watchStrangers()
+		}
+	})
+}
+
+// closeStrangers ends those whose deadline is over.
+func (c *Core) closeStrangers() {
+	w, now := &c.strangers, c.loop.Elapsed()
+	n := 0
+	for ; n < len(w.waiting) && w.waiting[n].wordBy <= now; n++ {
+		s := w.waiting[n]
+		s.wordAwaited = false
+		if s.allowed == nothing && !s.gone && !s.ending {
+			c.Log.Debug("client closed that has not authenticated in time", "client", s.conn.RemoteAddr(), "id", s.client.ID)
+			c.stats.Cut[metric.CutStranger]++
+			s.end()
+		}
+	}
+	w.waiting = append(w.waiting[:0], w.waiting[n:]...)
+	clear(w.waiting[len(w.waiting):cap(w.waiting)])
+}
+
+// authFailed counts a wrong password, and logs it at most once in a while.
+func (s *Session) authFailed() {
+	c := s.core
+	c.stats.AuthFailures++
+	if c.wrongPasswords.due(c.loop.Now()) {
+		c.Log.Warn("a client gave a wrong password, or the name of no user", "client", s.conn.RemoteAddr(), "seen", c.wrongPasswords.seen)
+	}
+}
+
+// seldom says which of many alike events are worth a line in the log.
+type seldom struct {
+	seen   int
+	logged time.Time
+}
+
+// seldomEvery is how often one of them is.
+const seldomEvery = time.Minute
+
+// due counts an event.
+func (e *seldom) due(now time.Time) bool {
+	e.seen++
+	if now.Sub(e.logged) < seldomEvery && !e.logged.IsZero() {
+		return false
+	}
+	e.logged = now
+	return true
+}
