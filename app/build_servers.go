@@ -75,6 +75,10 @@ func (s *servers) redisVersion() string {
 	return lowest
 }
 
+// maxLeases bounds the connections to one server, over all loops, that sessions have for
+// themselves: while they wait for an element, watch keys or have keys tracked.
+const maxLeases = 4096
+
 func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Options {
 	return &backend.Options{
 		Pool: server.Pool, Name: server.Name, Address: server.Address,
@@ -82,6 +86,7 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 		Username: p.Auth.Username, Password: p.Auth.Password.Reveal(),
 		ClientName: "ringmain-" + a.incarnation,
 		Queue:      int(a.cfg.Limits.NodeQueue) / a.cfg.Loops, // each loop has its part
+		Leases:     maxLeases / a.cfg.Loops,
 		Learned:    &backend.Facts{}, Fence: &backend.Fence{}, Rand: rand.Float64, Log: a.log,
 	}
 }

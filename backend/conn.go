@@ -42,6 +42,8 @@ type Conn struct {
 	epoch uint64 // see Epoch
 	// bare connections belong to no client: see Node.Control.
 	bare bool
+	// lease is what the connection is for, nil if it is for all sessions.
+	lease *Lease
 
 	attempts   int           // that failed in a row
 	trouble    string        // why the last attempt failed; "": it did not
@@ -110,6 +112,9 @@ func (c *Conn) Epoch() uint64 { return c.epoch }
 func (c *Conn) Refusal() *Failure { return c.failing }
 
 func (c *Conn) timeout(e *entry) time.Duration {
+	if e.blocking {
+		return c.lease.wait + c.node.opt.Request
+	}
 	if e.slow {
 		return c.node.opt.Slow
 	}
@@ -167,6 +172,9 @@ func (c *Conn) Data(b []byte) int {
 		case c.framer.Kind() == '>':
 			// A push belongs to no request, and nothing on a shared connection
 			// asks for one.
+			if c.lease != nil && c.state == ready {
+				c.lease.pushPiece(piece, last)
+			}
 		case c.state == handshaking:
 			c.handshakePiece(piece, last)
 		case c.queue.len() == 0:
@@ -184,7 +192,9 @@ func (c *Conn) piece(b []byte, last bool) {
 	e := c.queue.at(c.queue.head)
 	to, seq := e.to, e.seq
 	if last {
-		c.node.stats.Duration.Observe(c.lastByte - e.deadline + c.timeout(e))
+		if !e.blocking { // how long an element takes to come says nothing of the server
+			c.node.stats.Duration.Observe(c.lastByte - e.deadline + c.timeout(e))
+		}
 		c.queue.pop()
 		c.failing = nil
 	} else {
@@ -242,11 +252,15 @@ func (c *Conn) connectionLost(unsent int) {
 		"awaited", c.queue.len())
 	c.state = waiting
 	c.epoch++
-	if c.queue.len() > 0 {
+	if c.owes() {
 		n.owe(debt{id: c.hello.id, runID: c.hello.runID})
 	}
 	left := c.written - uint64(unsent)
 	c.written = 0
+	if c.lease != nil {
+		c.lease.lost(n.lost(c.lost.what), left)
+		return
+	}
 	c.failAll(n.lost(c.lost.what), left)
 	c.reconnect()
 	n.wake()
@@ -263,7 +277,12 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	c.state = waiting
 	c.failing = n.down(what)
 	c.pending = nil
-	c.failAll(loss{certain: c.failing, uncertain: c.failing}, 0)
+	why := loss{certain: c.failing, uncertain: c.failing}
+	if c.lease != nil {
+		c.lease.lost(why, 0)
+		return
+	}
+	c.failAll(why, 0)
 	c.reconnect()
 	n.wake()
 }

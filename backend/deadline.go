@@ -11,6 +11,10 @@ import (
 // life.
 const idlePing = 30 * time.Second
 
+// longestLook is the longest time between two looks at a connection: some requests may
+// wait for ever.
+const longestLook = 24 * time.Hour
+
 // deadlines watches over a connection with one timer: not one for each request,
 // and set anew only when it fires or an earlier deadline comes.
 type deadlines struct {
@@ -40,7 +44,7 @@ func (d *deadlines) stop() {
 func (d *deadlines) arm(at time.Duration) {
 	d.stop()
 	d.at = at
-	d.timer = d.c.node.loop.After(at-d.c.node.loop.Elapsed(), d.fire)
+	d.timer = d.c.node.loop.After(min(at-d.c.node.loop.Elapsed(), longestLook), d.fire)
 }
 
 // added tells of a new request's deadline.
@@ -65,6 +69,9 @@ func (d *deadlines) fire() {
 			d.late()
 			c.giveUp("does not answer", nil)
 			return
+		}
+		if c.lease != nil && c.lease.holder == nil && now-c.lastByte >= idlePing {
+			c.lease.Drop()
 		}
 		if c.state == ready {
 			d.arm(d.next(now))
@@ -122,7 +129,7 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Duration) uint64 {
 	var why loss
 	for p = max(p, c.queue.head); p < c.queue.tail; p++ {
 		e := c.queue.at(p)
-		if e.slow != slow || e.to == nil || e.begun {
+		if e.slow != slow || e.to == nil || e.begun || e.blocking {
 			continue
 		}
 		if e.deadline > now {
@@ -178,7 +185,9 @@ func (d *deadlines) idle(now time.Duration) time.Duration {
 	if due := c.lastByte + idlePing; due > now {
 		return due
 	}
-	c.Send(discard{}, 0, ping, false, false)
+	if c.failing == nil {
+		c.send(entry{to: discard{}, own: true}, ping)
+	}
 	return now + c.node.opt.Request
 }
 

@@ -61,8 +61,11 @@ func (n *Node) owed(d debt) {
 	n.debts = append(n.debts, d)
 	for _, c := range n.conns {
 		if c.state == ready && c.hello.runID == d.runID && c.hello.id != d.id {
-			c.send(entry{to: &payment{n: n, c: c, d: d}}, kill(d))
+			c.send(entry{to: &payment{n: n, c: c, d: d}, own: true}, kill(d))
 		}
+	}
+	for _, l := range n.leases {
+		l.fenced(d)
 	}
 }
 

@@ -10,6 +10,7 @@ package backend
 
 import (
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,8 @@ type Options struct {
 	// Queue bounds the bytes that wait to be sent, over the connections of one
 	// Node. A queue of at most ioloop.LowWater a connection admits any request.
 	Queue int
+	// Leases bounds the connections of one Node that sessions have for themselves.
+	Leases int
 	// Learned is what the handshakes find out, for any goroutine to read.
 	Learned *Facts
 	// Fence joins the loops' nodes of this server.
@@ -89,6 +92,8 @@ type Node struct {
 	opt     *Options
 	conns   []*Conn
 	control *Conn // nil until it is needed
+	leases  []*Lease
+	free    []*Lease // of leases, those that nobody has
 	debts   []debt
 	waiters []Waiter
 	closed  bool
@@ -146,6 +151,9 @@ func (n *Node) Close() {
 	if n.control != nil {
 		n.control.stop()
 	}
+	for _, l := range slices.Clone(n.leases) {
+		l.conn.stop()
+	}
 	n.wake()
 }
 
@@ -163,6 +171,9 @@ func (n *Node) InFlight() int {
 	total := 0
 	for _, c := range n.conns {
 		total += c.queue.len()
+	}
+	for _, l := range n.leases {
+		total += l.conn.queue.len()
 	}
 	return total
 }

@@ -11,6 +11,8 @@ type entry struct {
 	mayWrite bool
 	slow     bool
 	begun    bool // a piece of the reply has been handed over
+	blocking bool // the server may hold the reply back for the lease's wait
+	own      bool // the proxy's, not a client's
 }
 
 // queue holds entries in the order of their sending. Positions count from the

@@ -107,6 +107,13 @@ const (
 	MultiSet
 	// Local is answered by the proxy itself, by the loop that has the client.
 	Local
+	// Transaction is MULTI and what belongs to it: the proxy keeps the commands of a
+	// transaction, and sends them together.
+	Transaction
+	// Unblock is CLIENT UNBLOCK: the proxy knows where the other client waits.
+	Unblock
+	// FleetWait is WAIT and WAITAOF: every server is asked, and the least counts.
+	FleetWait
 	// Select is SELECT: it decides where the client's later commands go.
 	Select
 	// AllLoops is answered by the proxy itself from what all its loops know.
@@ -143,7 +150,7 @@ const (
 // server.
 func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, AnyServer, Local, Select, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
+	case Refused, AnyServer, Local, Select, Transaction, Unblock, FleetWait, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
 		return false
 	}
 	return true
@@ -187,7 +194,7 @@ func (c *Command) Blocks(args [][]byte) bool {
 		return true
 	}
 	_, block := streamOptions(args)
-	return block
+	return block > 0
 }
 
 // Len is the number of rows, subcommands included.

@@ -28,15 +28,16 @@ func streamKeys(args [][]byte) (first, count int) {
 }
 
 // streamOptions walks over the options of XREAD and XREADGROUP to where STREAMS
-// is, which is len(args) if it is missing.
-func streamOptions(args [][]byte) (streams int, block bool) {
+// is, which is len(args) if it is missing. block is where BLOCK's argument is; 0: there
+// is none.
+func streamOptions(args [][]byte) (streams, block int) {
 	for i := 1; i < len(args); i++ {
 		switch arg := args[i]; {
 		case IsWord(arg, "streams"):
 			return i, block
 		case IsWord(arg, "block"):
-			block = true
 			i++
+			block = i
 		case IsWord(arg, "count"), IsWord(arg, "claim"):
 			i++
 		case IsWord(arg, "group"):

@@ -2,17 +2,12 @@ package command
 
 import "strings"
 
-// NoBlocking is why commands that wait are refused; so is XREAD with BLOCK, see
-// Command.Blocks.
-const NoBlocking = "blocking commands are not there yet"
-
 // Why commands are refused. Each reads well after "command 'x' is not supported: ".
 // Those that end in "yet" are planned.
 const (
 	// A container's arity refuses it first.
 	needSubcommand = "it needs a subcommand"
 
-	noTransactions   = "transactions are not there yet"
 	noPubSub         = "publish and subscribe are not there yet"
 	noTracking       = "client-side caching is not there yet"
 	noClientControl  = "clients cannot act on other clients yet"

@@ -64,7 +64,7 @@ var connectionRows = []Command{
 		Access: AccessRead, Policy: Local, Since: "6.2.0",
 		Summary: "Tells how keys are tracked for the connection"},
 	{Name: "client|unblock", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
-		Access: AccessAdmin, Policy: Refused, Reason: NoBlocking, Since: "5.0.0",
+		Access: AccessAdmin, Policy: Unblock, Since: "5.0.0",
 		Summary: "Ends the waiting of another client", Args: `client-id:int [timeout_error(TIMEOUT|ERROR)]`},
 	{Name: "client|unpause", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Categories: CatConnection,
 		Access: AccessAdmin, Policy: Refused, Reason: noClientControl, Since: "6.2.0",

@@ -103,10 +103,10 @@ var genericRows = []Command{
 		Access: AccessWrite, Keys: allKeys(KeyRM | KeyDelete), Policy: SumInts,
 		Tips: []string{"request_policy:multi_shard", "response_policy:agg_sum"}, Since: "4.0.0",
 		Summary: "Deletes keys, and frees their memory in the background", Args: `key@0*`},
-	{Name: "wait", Arity: 3, Flags: NoScript, Categories: CatConnection, Access: AccessRead, Policy: Refused, Reason: NoBlocking,
+	{Name: "wait", Arity: 3, Flags: NoScript, Categories: CatConnection, Access: AccessRead, Policy: FleetWait,
 		Tips: []string{"request_policy:all_shards", "response_policy:agg_min"}, Since: "3.0.0",
 		Summary: "Waits until replicas have the connection's earlier writes", Args: `numreplicas:int timeout:int`},
-	{Name: "waitaof", Arity: 4, Flags: Blocking, Categories: CatConnection, Access: AccessRead, Policy: Refused, Reason: NoBlocking,
+	{Name: "waitaof", Arity: 4, Flags: Blocking, Categories: CatConnection, Access: AccessRead, Policy: FleetWait,
 		Since: "7.2.0", Untested: true,
 		Summary: "Waits until earlier writes are on disk, here and on replicas", Args: `numlocal:int numreplicas:int timeout:int`},
 }

@@ -3,14 +3,14 @@ package command
 // sortedSetRows are sorted by name. A subcommand comes after its container.
 var sortedSetRows = []Command{
 	{Name: "bzmpop", Arity: -5, Flags: Write | Blocking | MovableKeys, Categories: CatSortedSet,
-		Access: AccessWrite, Keys: keySpecs(numKeys(2, KeyRW|KeyAccess|KeyDelete)), Policy: Refused, Reason: NoBlocking, Since: "7.0.0",
+		Access: AccessWrite, Keys: keySpecs(numKeys(2, KeyRW|KeyAccess|KeyDelete)), Policy: SameServer, Since: "7.0.0",
 		Summary: "Takes members from the first sorted set that has some, and waits for one if none has", Args: `timeout:double numkeys:int key@0* where(MIN|MAX) [COUNT=count:int]`},
 	{Name: "bzpopmax", Arity: -3, Flags: Write | NoScript | Blocking | Fast, Categories: CatSortedSet,
-		Access: AccessWrite, Keys: keySpecs(keyRange(1, -2, 1, KeyRW|KeyAccess|KeyDelete)), Policy: Refused, Reason: NoBlocking,
+		Access: AccessWrite, Keys: keySpecs(keyRange(1, -2, 1, KeyRW|KeyAccess|KeyDelete)), Policy: SameServer,
 		Since:   "5.0.0",
 		Summary: "Takes the member with the highest score, and waits for one if there is none", Args: `key@0* timeout:double`},
 	{Name: "bzpopmin", Arity: -3, Flags: Write | NoScript | Blocking | Fast, Categories: CatSortedSet,
-		Access: AccessWrite, Keys: keySpecs(keyRange(1, -2, 1, KeyRW|KeyAccess|KeyDelete)), Policy: Refused, Reason: NoBlocking,
+		Access: AccessWrite, Keys: keySpecs(keyRange(1, -2, 1, KeyRW|KeyAccess|KeyDelete)), Policy: SameServer,
 		Since:   "5.0.0",
 		Summary: "Takes the member with the lowest score, and waits for one if there is none", Args: `key@0* timeout:double`},
 	{Name: "zadd", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: CatSortedSet,

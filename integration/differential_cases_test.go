@@ -37,6 +37,35 @@ const commandCases = `
 APPEND @str more
 APPEND @new v
 APPEND @list x
+!BLMOVE @list @new LEFT RIGHT 0
+!BLMOVE @none @new LEFT RIGHT 0.01
+!BLMOVE @str @new LEFT RIGHT 0
+!BLMPOP 0 2 @none @list LEFT COUNT 2
+!BLMPOP 0.01 1 @none RIGHT
+!BLPOP @none @list 0
+!BLPOP @none 0.01
+!BLPOP @list -1
+!BLPOP @list x
+!BRPOP @none @list @biglist 0.5
+!BRPOP @none 0.01
+!BRPOPLPUSH @list @new 0
+!BRPOPLPUSH @none @new 0.01
+!BZMPOP 0 2 @none @zset MIN COUNT 2
+!BZMPOP 0.01 1 @none MAX
+!BZPOPMAX @none @zset 0
+!BZPOPMAX @none 0.01
+!BZPOPMIN @zset 0
+!BZPOPMIN @none 0.01
+!UNWATCH
+!EXEC
+!DISCARD
+!WAIT 0 0
+!WAIT 1 10
+!WAIT x 0
+!WAIT 0 -1
+!XREAD BLOCK 10 STREAMS @stream $
+!XREAD BLOCK 0 STREAMS @stream 0
+!XREADGROUP GROUP g1 c1 BLOCK 10 STREAMS @stream >
 BITCOUNT @bits
 BITCOUNT @bits 1 2
 BITCOUNT @bits 1 -1 BIT

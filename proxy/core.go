@@ -81,7 +81,9 @@ type Core struct {
 	sweep   ioloop.Timer
 	idle    ioloop.Timer
 	leaving int // clients that were cut off and still hold their buffers
-	fresh   int // bytes of replies since memory was last looked at
+	// queuedBytes is what transactions hold, about.
+	queuedBytes int
+	fresh       int // bytes of replies since memory was last looked at
 
 	stranger       resp.Limits // of requests before AUTH
 	strangers      strangers

@@ -41,10 +41,15 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 	s.last = cmd
 	switch {
 	case cmd == nil:
+		s.abort()
 		s.unknown(r.Args)
 		return true
 	case !cmd.ArityOK(len(r.Args)):
+		s.abort()
 		s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
+		return true
+	case s.inMulti() && s.queues(cmd):
+		s.enqueue(cmd, r)
 		return true
 	}
 	if allowed(cmd.Access) > s.allowed && s.denied(cmd) {
@@ -61,6 +66,12 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.sendWhole(s.anyPlace(), cmd, r, size)
 	case command.Local:
 		return s.answerLocally(cmd, r.Args)
+	case command.Transaction:
+		return s.transact(cmd, r, size)
+	case command.Unblock:
+		return s.unblockOther(r.Args)
+	case command.FleetWait:
+		return s.waitForReplicas(cmd, r, size)
 	case command.Select:
 		return s.selectDatabase(r.Args)
 	case command.AllLoops:
@@ -147,6 +158,9 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 		// Replies to come are in the present protocol, from its connections.
 		s.drain = true
 		return false
+	}
+	if cmd.ID() == resetID {
+		s.restart()
 	}
 	call := &s.core.call
 	*call = local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Session: s}

@@ -8,6 +8,9 @@ func (c *Core) Drain(done func()) {
 	c.drained = done
 	for _, s := range c.sessions {
 		s.end()
+		if s.waiting { // as if its time were over
+			s.letGo("TIMEOUT", func(int64) {})
+		}
 	}
 	c.tellDrained()
 }

@@ -160,14 +160,6 @@ func TestCopyGoesToAnotherDatabaseOfTheSameServer(t *testing.T) {
 	f.gets(":1\r\n")
 }
 
-func TestBlockingReadsOfStreamsAreRefusedForNow(t *testing.T) {
-	f := newFleetScene(t, 1)
-	f.sends("XREAD BLOCK 0 STREAMS a $\r\n")
-	if got := f.client.take(); !strings.HasPrefix(got, "-ERR command 'xread' is not supported: ") {
-		t.Errorf("the client gets %q", got)
-	}
-}
-
 func TestClientReplyOffAndSkipTakeRepliesAway(t *testing.T) {
 	f := newFleetScene(t, 1)
 	f.sends("CLIENT REPLY SKIP\r\nGET a\r\nGET b\r\n")
@@ -239,7 +231,6 @@ func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 func TestAnOptionIsSeenEvenIfANulFollowsIt(t *testing.T) {
 	f := newFleetScene(t, 3)
 	a, b := f.keyOf(0, "a"), f.keyOf(1, "b")
-	notYet := "-ERR command 'xread' is not supported: "
 	for _, test := range []struct {
 		args []string
 		want string
@@ -250,7 +241,6 @@ func TestAnOptionIsSeenEvenIfANulFollowsIt(t *testing.T) {
 		{[]string{"SORT", a, "BY\x00", "w*"}, "-" + errSortBy},
 		{[]string{"SORT", a, "BY", "nosort", "GET\x00", "w*"}, "-" + errSortGet},
 		{[]string{"XREAD", "STREAMS\x00", a, b, "0", "0"}, "-" + resp.TextCrossSlot},
-		{[]string{"XREAD", "BLOCK\x00", "0", "STREAMS", a, "$"}, notYet},
 	} {
 		f.sends(string(resp.AppendCommand(nil, test.args...)))
 		if got := f.client.take(); !strings.HasPrefix(got, test.want) {

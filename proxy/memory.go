@@ -54,7 +54,7 @@ func (c *Core) grown(n int) {
 // if all loops together hold too much and no other loop has a larger one.
 func (c *Core) publishMemory() {
 	c.fresh = 0
-	own := int64(c.loop.Memory() + c.spools.bytes)
+	own := int64(c.loop.Memory() + c.spools.bytes + c.queuedBytes)
 	c.share.held.Store(own)
 	total := int64(c.Memory.Held())
 	if total <= c.Memory.limit/2 {

@@ -164,6 +164,8 @@ func kindOf(cmd *command.Command) fanout.Kind {
 		return fanout.Exist
 	case command.ScriptKill:
 		return fanout.Killed
+	case command.FleetWait:
+		return fanout.Least
 	}
 	return fanout.OK
 }

@@ -131,6 +131,9 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	if seq == s.replies.head {
 		s.advance()
 	}
+	if s.suspended && s.replies.empty() {
+		s.resume()
+	}
 	s.unblock()
 	s.closeIfDone()
 }

@@ -10,26 +10,28 @@ import (
 
 // sameServer sends a command whose keys must all live at one place.
 func (s *Session) sameServer(cmd *command.Command, r *resp.Request, size int) bool {
-	if cmd.Blocks(r.Args) {
-		s.notSupported(cmd, command.NoBlocking)
-		return true
-	}
-	place, text := s.commonPlace(cmd, r.Args)
-	if text == "" {
+	place, found, text := s.commonPlace(cmd, r.Args)
+	switch {
+	case text != "":
+	case found:
 		text = s.restriction(cmd, r.Args, place)
+	default:
+		place = s.anyPlace()
 	}
-	if text != "" {
+	switch {
+	case text != "":
 		s.fail(text)
 		return true
+	case cmd.Blocks(r.Args):
+		return s.wait(place, cmd, r, size)
 	}
 	return s.sendScript(place, cmd, r, size)
 }
 
-// commonPlace is where all keys of a request live, or the text of an error. A
-// request whose keys cannot be found is executed by no server: any will say what
-// is wrong with it.
-func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router.Place, text string) {
-	found := false
+// commonPlace is where all keys of a request live, or the text of an error. None are
+// found if it has none, or if they cannot be found: no server executes such a request,
+// and any will say what is wrong with it.
+func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router.Place, found bool, text string) {
 	keys := cmd.KeyPositions(args)
 	for {
 		i, ok := keys.Next()
@@ -46,10 +48,10 @@ func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router
 			place, found = p, true
 		}
 	}
-	if keys.Invalid() || !found && text == "" {
-		return s.anyPlace(), ""
+	if keys.Invalid() {
+		return place, false, ""
 	}
-	return place, text
+	return place, found, text
 }
 
 // anyPlace is on the first server of the session's fleet that is not known to be

@@ -163,3 +163,19 @@ func (sc *scripts) done(c *scriptCall) {
 		sc.calls = append(sc.calls, c)
 	}
 }
+
+// scriptOf is the script that a command of a transaction calls by its digest, if it is
+// known. The body that EVAL has is kept.
+func (s *Session) scriptOf(cmd *command.Command, args [][]byte) []*script {
+	switch cmd.ID() {
+	case evalID, evalROID:
+		s.core.scripts.keep(args[1])
+	case evalshaID, evalshaROID:
+		if d, ok := parseDigest(args[1]); ok {
+			if known := s.core.scripts.find(d); known != nil {
+				return []*script{known}
+			}
+		}
+	}
+	return nil
+}

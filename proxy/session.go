@@ -50,6 +50,14 @@ type Session struct {
 	inflight int    // bytes of requests that await their reply
 	estimate int    // of the size of a reply, see window.go
 
+	// suspended: nothing is executed until the reply has come that is awaited. The client
+	// is read from all the same, so that its leaving is noticed.
+	suspended bool
+	waiting   bool // suspended by a command that the server may hold back for long
+	resuming  bool // Data comes, with input that is kept
+	pins      *pins
+	tx        *transaction
+
 	blocked bool // reading is paused until the window or a queue opens
 	queued  bool // blocked until a server's queue has room: Writable comes
 	drain   bool // blocked until no reply is awaited
@@ -96,16 +104,28 @@ func (s *Session) Data(b []byte) int {
 	if s.allowed == nothing {
 		s.boundStranger(used)
 	}
+	s.resuming = s.resuming && used < len(b)
+	if s.eof {
+		s.closeIfDone()
+	}
 	return used
 }
 
 // serve executes what is whole in b, as far as the client's turn and window go.
 func (s *Session) serve(b []byte) (used, commands int) {
+	s.resuming = false
 	began := s.wrote
 	for ; !s.ending && !s.gone; commands++ {
 		if commands == maxTurnCommands || used > maxTurnBytes || s.wrote-began > maxTurnOutput || s.tired {
 			s.tired = false
-			s.conn.Resume() // go on in the next turn
+			if used < len(b) {
+				s.resuming = true
+				s.conn.Resume() // go on in the next turn
+			}
+			return used, commands
+		}
+		if s.suspended {
+			s.boundKept(len(b) - used)
 			return used, commands
 		}
 		if !s.windowOpen() {
@@ -178,6 +198,12 @@ func (s *Session) Drained() { s.unblock() }
 // HalfClosed implements ioloop.Handler.
 func (s *Session) HalfClosed() {
 	s.eof = true
+	if s.waiting && !s.gone { // as Redis does: nobody is left to give an element to
+		s.gone = true
+		s.conn.CloseAfterFlush()
+		s.leave()
+		return
+	}
 	s.closeIfDone()
 }
 
@@ -188,7 +214,7 @@ func (s *Session) end() {
 }
 
 func (s *Session) closeIfDone() {
-	if !s.gone && (s.ending || s.eof && !s.blocked) && s.replies.empty() {
+	if !s.gone && (s.ending || s.eof && !s.blocked && !s.resuming) && s.replies.empty() {
 		s.conn.CloseAfterFlush()
 	}
 }
@@ -197,6 +223,7 @@ func (s *Session) closeIfDone() {
 func (s *Session) Closed(error) {
 	s.gone = true
 	s.core.removeSession(s)
+	s.leave()
 	s.releaseReplies()
 	if s.leaving {
 		s.leaving = false

@@ -28,13 +28,13 @@ func (c *Core) watch(s *Session) {
 }
 
 // holds is how many bytes the process holds for a client.
-func (s *Session) holds() int { return s.owed() + s.conn.Kept() }
+func (s *Session) holds() int { return s.owed() + s.conn.Kept() + s.tx.bytes() }
 
 func (c *Core) lookAtWatched() {
 	now := c.loop.Now()
 	kept := c.watched[:0]
 	for _, s := range c.watched {
-		if s.gone || s.owed() == 0 && s.conn.Kept() < longRequest {
+		if s.gone || s.owed() == 0 && s.conn.Kept()+s.tx.bytes() < longRequest {
 			s.watched = false
 			continue
 		}

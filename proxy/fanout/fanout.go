@@ -27,6 +27,7 @@ const (
 	Loaded             // all say the same, or cannot be asked: see Whole.Kept
 	Exist              // arrays of 0 and 1: see Whole.Kept
 	Killed             // OK of one part at least
+	Least              // integers, or arrays of them, of which the least count
 )
 
 // Whole is what is known of the command that was sent in parts.
@@ -117,6 +118,8 @@ func Merge(emit func([]byte), w *Whole, parts []Part) {
 		}
 	case Exist:
 		emitExist(emit, w, parts)
+	case Least:
+		emitLeast(emit, parts)
 	default:
 		emit(redcon.AppendOK(line[:0]))
 	}
@@ -146,6 +149,10 @@ func (p *Part) usable(kind Kind) bool {
 	case Sum:
 		_, ok := resp.Integer(p.head())
 		return ok
+	case Least:
+		_, integer := resp.Integer(p.head())
+		n, _, array := resp.ArrayHeader(p.head())
+		return integer || array && n == waitedFor
 	case Values, Exist:
 		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys

@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"slices"
+	"time"
+
+	"ringmain/backend"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// pins are a session's leases: connections of its own. It implements backend.Holder.
+type pins struct {
+	s      *Session
+	leases []*backend.Lease
+	asked  time.Duration // when the command under way first asked for one in vain; 0: it has not
+}
+
+// maxKept is how much of a suspended client's input is read ahead. One that sends more
+// is not read from until it goes on, so that its leaving may be noticed late.
+const maxKept = 1 << 20
+
+// suspend has the session execute nothing until the reply that it awaits has come.
+func (s *Session) suspend() { s.suspended = true }
+
+// resume goes on with what the client has sent meanwhile.
+func (s *Session) resume() {
+	s.suspended, s.waiting = false, false
+	if s.gone {
+		return
+	}
+	s.resuming = s.conn.Kept() > 0
+	s.conn.Resume()
+}
+
+func (s *Session) boundKept(n int) {
+	if n > maxKept {
+		s.conn.Pause()
+	}
+}
+
+// settled reports whether all replies to earlier commands have come, so that the next
+// may go another way. If not, the session waits for them.
+func (s *Session) settled() bool {
+	if s.replies.empty() {
+		return true
+	}
+	s.drain = true
+	return false
+}
+
+// lease asks for a connection of the session's own to a place. Without one the command
+// has to wait or, with done set, has been answered.
+func (s *Session) lease(p router.Place) (l *backend.Lease, done bool) {
+	if s.pins == nil {
+		s.pins = &pins{s: s}
+	}
+	pins, node := s.pins, s.core.nodes[p.Server]
+	// A server that is known to be down is not dialled for each client.
+	if f := s.connTo(p).Refusal(); f != nil {
+		pins.asked = 0
+		s.answer(f.AppendReply(nil))
+		return nil, true
+	}
+	l = node.Lease(s.client.Protocol, int(p.Database)+s.client.Database, pins)
+	now := s.core.loop.Elapsed()
+	switch {
+	case l != nil:
+		pins.leases = append(pins.leases, l)
+	case pins.asked == 0:
+		pins.asked = now
+		s.core.loop.After(s.core.Servers[p.Server].Request, s.askAgain)
+		fallthrough
+	case now-pins.asked < s.core.Servers[p.Server].Request:
+		s.waitFor(node)
+		return nil, false
+	default:
+		pins.asked = 0
+		s.fail(errNoLease)
+		return nil, true
+	}
+	pins.asked = 0
+	return l, false
+}
+
+const errNoLease = "ERR too many clients wait, watch keys or track them: the connections to the server that may be used for that are taken"
+
+// askAgain ends the wait for a lease.
+func (s *Session) askAgain() {
+	if !s.gone && s.queued && s.pins.asked != 0 {
+		s.Writable()
+	}
+}
+
+// giveBack ends a lease of the session; clean says that others may use its connection.
+func (s *Session) giveBack(l *backend.Lease, clean bool) {
+	s.pins.remove(l)
+	if clean {
+		l.Return()
+	} else {
+		l.Drop()
+	}
+}
+
+func (p *pins) remove(l *backend.Lease) {
+	p.leases = slices.DeleteFunc(p.leases, func(other *backend.Lease) bool { return other == l })
+}
+
+// restart puts the session back to how it began, for RESET.
+func (s *Session) restart() { s.endTransaction() }
+
+// leave lets go of all that the session has on servers.
+func (s *Session) leave() {
+	if s.pins != nil {
+		leases := s.pins.leases
+		s.pins.leases = nil
+		for _, l := range leases {
+			l.Drop()
+		}
+	}
+	s.endTransaction()
+}
+
+// Pushed implements backend.Holder.
+func (p *pins) Pushed(_ *backend.Lease, b []byte) { p.s.push(b) }
+
+// Lost implements backend.Holder.
+func (p *pins) Lost(l *backend.Lease) {
+	p.remove(l)
+	if tx := p.s.tx; tx != nil && tx.lease == l {
+		tx.lease, tx.lost = nil, true
+	}
+}
+
+// errand is a request on a lease. It implements backend.Receiver.
+type errand struct {
+	s *Session
+	l *backend.Lease
+	// keep: the lease is not given back after it.
+	keep bool
+}
+
+// Reply implements backend.Receiver.
+func (e *errand) Reply(seq uint64, b []byte, last bool) {
+	if last && !e.keep {
+		e.s.giveBack(e.l, true)
+	}
+	e.s.Reply(seq, b, last)
+}
+
+// Failed implements backend.Receiver. What the server does with the connection now is
+// not known.
+func (e *errand) Failed(seq uint64, f *backend.Failure) {
+	e.s.pins.Lost(e.l)
+	e.l.Drop()
+	e.s.Failed(seq, f)
+}
+
+// cleaning is a request of the proxy's own that makes a lease fit for others.
+type cleaning struct {
+	s *Session
+	l *backend.Lease
+}
+
+// Reply implements backend.Receiver.
+func (c cleaning) Reply(_ uint64, b []byte, last bool) {
+	if last {
+		c.s.giveBack(c.l, !resp.IsError(b))
+	}
+}
+
+// Failed implements backend.Receiver.
+func (c cleaning) Failed(uint64, *backend.Failure) {}
