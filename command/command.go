@@ -65,6 +65,8 @@ type Command struct {
 	parent   *Command   // of a subcommand: its container
 	children []*Command // of a container: its subcommands, sorted
 	firstKey int        // where the first key always is; 0: nowhere, or it depends
+
+	replicated bool
 }
 
 // Access is the level a user needs for a command. Levels are ordered: who may do
@@ -183,6 +185,14 @@ func (c *Command) MayWrite() bool {
 	return c.Flags&ReadOnly == 0 && c.Policy.mayWrite()
 }
 
+// alsoReplicated are the commands without the flag Write that CLIENT PAUSE WRITE holds
+// back: Redis has a flag for them that it does not tell.
+var alsoReplicated = map[string]bool{"eval": true, "evalsha": true, "fcall": true, "pfcount": true, "publish": true, "spublish": true}
+
+// Replicated reports whether replicas may have to see the command: CLIENT PAUSE WRITE
+// holds it back.
+func (c *Command) Replicated() bool { return c.replicated }
+
 // Blocks reports whether the server may hold back the reply until something
 // happens: always with BLPOP, WAIT and the like; with XREAD and XREADGROUP if
 // BLOCK stands before STREAMS.
@@ -235,6 +245,7 @@ func init() {
 		c := &table[i]
 		c.id = i
 		c.firstKey = fixedFirstKey(c.Keys)
+		c.replicated = c.Flags&Write != 0 || alsoReplicated[c.Name]
 		container, sub, isSub := strings.Cut(c.Name, "|")
 		c.word = container
 		if isSub {

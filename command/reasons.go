@@ -10,7 +10,7 @@ const (
 
 	noPubSub         = "publish and subscribe are not there yet"
 	noTracking       = "client-side caching is not there yet"
-	noClientControl  = "clients cannot act on other clients yet"
+	noImport         = "data is imported into servers past the proxy"
 	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
 	noMonitor        = "the proxy has no monitor yet"
 	noLatency        = "the proxy keeps no record of latencies yet"

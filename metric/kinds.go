@@ -13,10 +13,11 @@ const (
 	CutHTTP                 // it speaks HTTP or TLS
 	CutIdle                 // it sent nothing for too long
 	CutStranger             // it did not authenticate in time, or sent too much before
+	CutKilled               // another client ended it
 	Cuts         int = iota // how many there are
 )
 
-var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "unauthenticated"}
+var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "unauthenticated", "killed"}
 
 // String is the reason as a label's value.
 func (c Cut) String() string { return cutNames[c] }

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmain/command"
@@ -19,6 +21,11 @@ type Peers struct {
 	cores []*Core
 	// scripts are those that any of them has seen.
 	scripts sharedScripts
+
+	// attention is how many reasons there are for commands to be looked at more closely
+	// than it takes to execute them: a pause, clients that monitor.
+	attention atomic.Int32
+	pause     atomic.Pointer[pause] // changed with mu held
 }
 
 func (p *Peers) join(c *Core) {
@@ -65,103 +72,53 @@ func (c *Core) removeSession(s *Session) {
 	c.tellDrained()
 }
 
-// inventory gathers what the loops know of their clients, for CLIENT LIST. It is
-// used on the loop of the client that asked, of which it is the only one.
-type inventory struct {
-	s     *Session
-	seq   uint64
-	lines []clientLine
-	left  int // loops that have not answered
-	lost  bool
-}
-
 // clientLine is one client's line.
 type clientLine struct {
 	id   int64
 	text []byte
 }
 
-// errInventory is the answer where a loop could not be asked.
-const errInventory = "-ERR an event loop has no time to tell of its clients; try again\r\n"
+// askLoops answers from what all loops know, or has all of them do something.
+func (s *Session) askLoops(cmd *command.Command, args [][]byte) bool {
+	switch cmd.ID() {
+	case killID:
+		return s.killClients(args)
+	case pauseID:
+		s.pauseClients(args)
+		return true
+	case unpauseID:
+		s.unpauseClients()
+		return true
+	}
+	return s.listClients(args)
+}
 
-// askLoops answers from what all loops know. One client of a loop is answered at a
-// time, because a list may be long and is work for every loop.
-func (s *Session) askLoops(_ *command.Command, args [][]byte) bool {
+var (
+	killID    = command.ByName([]byte("client|kill")).ID()
+	pauseID   = command.ByName([]byte("client|pause")).ID()
+	unpauseID = command.ByName([]byte("client|unpause")).ID()
+)
+
+// listClients is CLIENT LIST.
+func (s *Session) listClients(args [][]byte) bool {
 	filter, text := local.ParseClientFilter(args[2:])
 	if text != "" {
 		s.fail(text)
 		return true
 	}
-	if s.core.listing {
-		s.queued = true
-		s.core.listers = append(s.core.listers, s)
-		return false
-	}
-	s.core.listing = true
-	peers := s.core.Peers.all()
-	v := &inventory{s: s, seq: s.await(0), left: len(peers)}
-	s.replies.at(v.seq).local = true
-	for _, peer := range peers {
-		if peer == s.core {
-			v.add(peer.clientLines(filter), true)
-			continue
+	return ask(s, func(c *Core) []clientLine { return c.clientLines(filter) }, func(seq uint64, parts [][]clientLine, lost bool) {
+		if lost {
+			s.Reply(seq, []byte(errAsk), true)
+			return
 		}
-		asked := peer.loop.Post(func() {
-			lines := peer.clientLines(filter)
-			peer.tell(s.core, func() { v.add(lines, true) })
-		})
-		if !asked { // it is stopping, or has no time for such questions
-			v.add(nil, false)
+		lines := slices.Concat(parts...)
+		slices.SortFunc(lines, func(a, b clientLine) int { return cmp.Compare(a.id, b.id) })
+		var list bytes.Buffer
+		for _, line := range lines {
+			list.Write(line.text)
 		}
-	}
-	return true
-}
-
-// tellAgain is how long a loop waits that finds another's queue full.
-const tellAgain = 10 * time.Millisecond
-
-// tell has f called on another core's loop, later if it has no room now, unless
-// this one ends before.
-func (c *Core) tell(other *Core, f func()) {
-	if !other.loop.Post(f) && !c.closed {
-		c.loop.After(tellAgain, func() { c.tell(other, f) })
-	}
-}
-
-// add takes a loop's lines, if it could be asked, and gives out the reply with the
-// last ones.
-func (v *inventory) add(lines []clientLine, asked bool) {
-	v.lines = append(v.lines, lines...)
-	v.lost = v.lost || !asked
-	if v.left--; v.left > 0 {
-		return
-	}
-	if !v.s.gone {
-		v.s.Reply(v.seq, v.reply(), true)
-	}
-	v.s.core.listed()
-}
-
-func (v *inventory) reply() []byte {
-	if v.lost {
-		return []byte(errInventory)
-	}
-	slices.SortFunc(v.lines, func(a, b clientLine) int { return cmp.Compare(a.id, b.id) })
-	var text bytes.Buffer
-	for _, line := range v.lines {
-		text.Write(line.text)
-	}
-	return resp.AppendVerbatim(nil, v.s.client.Protocol, text.String())
-}
-
-// listed lets the others have their turn that wait for a list.
-func (c *Core) listed() {
-	c.listing = false
-	waiting := c.listers
-	c.listers = nil
-	for _, s := range waiting {
-		s.Writable()
-	}
+		s.Reply(seq, resp.AppendVerbatim(nil, s.client.Protocol, list.String()), true)
+	})
 }
 
 // commonLine has room for most clients' lines.
@@ -171,7 +128,7 @@ const commonLine = 320
 func (c *Core) clientLines(filter *local.ClientFilter) []clientLine {
 	var lines []clientLine
 	for _, s := range c.sessions {
-		if !s.gone && filter.Takes(s.client.ID) {
+		if !s.gone && s.isTaken(filter) {
 			line := s.AppendDescription(make([]byte, 0, commonLine))
 			lines = append(lines, clientLine{s.client.ID, append(line, '\n')})
 		}
@@ -193,7 +150,8 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	text(" fd=-1 name=", s.client.Name)
 	field(" age=", int((now-s.since)/time.Second))
 	field(" idle=", int((now-s.active)/time.Second))
-	field(" flags=N db=", s.client.Database)
+	text(" flags=", s.flags())
+	field(" db=", s.client.Database)
 	text(" sub=0 psub=0 ssub=0 multi=-1", "")
 	field(" qbuf=", s.conn.Kept())
 	field(" obl=", s.conn.Buffered())
@@ -206,6 +164,25 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	text(" lib-name=", s.client.LibName)
 	text(" lib-ver=", s.client.LibVer)
 	return dst
+}
+
+// kind is the client's type in CLIENT LIST and KILL.
+func (s *Session) kind() string { return local.NormalClient }
+
+// flags are the letters that CLIENT LIST has for what the client does.
+func (s *Session) flags() string {
+	flags := ""
+	for _, f := range []struct {
+		letter string
+		set    bool
+	}{
+		{"O", s.monitoring}, {"b", s.onHold}, {"c", s.ending}, {"U", strings.HasPrefix(s.conn.LocalAddr(), "unix:")},
+	} {
+		if f.set {
+			flags += f.letter
+		}
+	}
+	return cmp.Or(flags, "N")
 }
 
 // LocalAddr implements local.Describer.

@@ -59,8 +59,8 @@ type Core struct {
 	share *share
 
 	sessions []*Session    // that are open
-	listing  bool          // a client's CLIENT LIST is under way
-	listers  []*Session    // that wait for theirs
+	asking   bool          // a client's question to all loops is under way
+	askers   []*Session    // that wait for their turn
 	commands atomic.Uint64 // executed; written on the loop
 	stats    Stats
 	closed   bool
@@ -84,6 +84,9 @@ type Core struct {
 	// queuedBytes is what transactions hold, about.
 	queuedBytes int
 	fresh       int // bytes of replies since memory was last looked at
+	// pausedSessions wait for the end of a pause, at pauseEnd.
+	pausedSessions []*Session
+	pauseEnd       ioloop.Timer
 
 	stranger       resp.Limits // of requests before AUTH
 	strangers      strangers
@@ -115,7 +118,7 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 func (c *Core) Close() {
 	c.closed = true
 	c.Peers.leave(c)
-	for _, timer := range []ioloop.Timer{c.sweep, c.idle} {
+	for _, timer := range []ioloop.Timer{c.sweep, c.idle, c.pauseEnd} {
 		if timer != nil {
 			timer.Stop()
 		}

@@ -48,11 +48,13 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		s.abort()
 		s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
 		return true
+	case allowed(cmd.Access) > s.allowed && s.denied(cmd):
+		s.abort()
+		return true
+	case s.core.Peers.attention.Load() != 0 && s.paused(cmd):
+		return false
 	case s.inMulti() && s.queues(cmd):
 		s.enqueue(cmd, r)
-		return true
-	}
-	if allowed(cmd.Access) > s.allowed && s.denied(cmd) {
 		return true
 	}
 	switch cmd.Policy {

@@ -215,7 +215,7 @@ func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 		sessions[conn].Opened(conn, nil)
 	}
 	sessions[waiting].Data([]byte("GET a\r\n"))
-	core.listing = true // another's list of clients, for which this one has to wait
+	core.asking = true // another's list of clients, for which this one has to wait
 	sessions[held].Data([]byte("CLIENT LIST\r\n"))
 	loop.now = loop.now.Add(9 * time.Second)
 	sessions[busy].Data([]byte("PING\r\n"))
@@ -313,7 +313,7 @@ func TestAListOfClientsIsMadeOneAtATime(t *testing.T) {
 	}
 	peer.full = true
 	second.Data([]byte("CLIENT LIST\r\n"))
-	if got := conn.take(); got != errInventory {
+	if got := conn.take(); got != errAsk {
 		t.Errorf("with a loop that cannot be asked: %q", got)
 	}
 	other.Close()

@@ -61,6 +61,9 @@ type Session struct {
 	blocked bool // reading is paused until the window or a queue opens
 	queued  bool // blocked until a server's queue has room: Writable comes
 	drain   bool // blocked until no reply is awaited
+	onHold  bool // blocked until the end of a pause: Writable comes
+	// monitoring: the client is shown all commands
+	monitoring bool
 	// databasesAsked: the SELECT under way has had servers asked for how many they have
 	databasesAsked bool
 	eof            bool // the client sends no more
@@ -224,6 +227,7 @@ func (s *Session) Closed(error) {
 	s.gone = true
 	s.core.removeSession(s)
 	s.leave()
+	s.core.forgetPaused(s)
 	s.releaseReplies()
 	if s.leaving {
 		s.leaving = false
@@ -241,6 +245,11 @@ func (s *Session) cut(kind metric.Cut, reason string) {
 	s.core.stats.Cut[kind]++
 	s.core.Log.Warn("client cut off", "reason", reason, "client", s.conn.RemoteAddr(),
 		"id", s.client.ID, "name", s.client.Name, "owed", s.owed(), "unfinished_request", s.conn.Kept(), "awaited", s.replies.len())
+	s.abandon()
+}
+
+// abandon closes the connection of a client that is gone, whatever it is owed.
+func (s *Session) abandon() {
 	s.leaving = true
 	s.core.leaving++
 	s.conn.Abort()

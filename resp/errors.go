@@ -59,10 +59,11 @@ func AppendUnknownSubcommand(dst []byte, command string, sub []byte) []byte {
 	return AppendQuotedError(dst, "ERR unknown subcommand '", sub, "'. Try "+strings.ToUpper(command)+" HELP.")
 }
 
-// AppendSubcommandSyntax appends the error for a subcommand, in the words of which the
-// client named it, whose options are wrong in number or kind.
-func AppendSubcommandSyntax(dst []byte, command string, sub []byte) []byte {
-	return AppendQuotedError(dst, "ERR unknown subcommand or wrong number of arguments for '", sub, "'. Try "+strings.ToUpper(command)+" HELP.")
+// SubcommandSyntax is the text of the error for a subcommand, as the client wrote it,
+// whose options are wrong in number or kind.
+func SubcommandSyntax(command string, sub []byte) string {
+	said := string(appendQuoted(nil, sub, quotedBytes))
+	return "ERR unknown subcommand or wrong number of arguments for '" + said + "'. Try " + strings.ToUpper(command) + " HELP."
 }
 
 // AppendQuotedError appends an error that repeats what a client has sent.

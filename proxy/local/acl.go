@@ -5,9 +5,7 @@ import (
 	"ringmain/resp"
 )
 
-func aclWhoAmI(_ *Answers, c *Call) {
-	c.bulk(c.Client.UserName())
-}
+func aclWhoAmI(_ *Answers, c *Call) { c.bulk(c.Client.UserName()) }
 
 // aclCat is ACL CAT [category].
 func aclCat(_ *Answers, c *Call) {

@@ -206,5 +206,5 @@ func (c *Call) text(s string) { c.Out = resp.AppendVerbatim(c.Out, c.Client.Prot
 
 // badOptions is the error for options of a subcommand that it does not have.
 func (c *Call) badOptions() {
-	c.Out = resp.AppendSubcommandSyntax(c.Out, command.Container(c.Args[0]).Name, c.Args[1])
+	c.fail(resp.SubcommandSyntax(command.Container(c.Args[0]).Name, c.Args[1]))
 }

@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"ringmain/metric"
+	"ringmain/proxy/local"
+)
+
+// killClients is CLIENT KILL. A client that ends itself gets the reply first.
+func (s *Session) killClients(args [][]byte) bool {
+	filter, text := local.ParseKill(args, s.client.ID)
+	if text != "" {
+		s.fail(text)
+		return true
+	}
+	old := len(args) == oldKill
+	return ask(s, func(c *Core) int { return c.kill(filter, s) }, func(seq uint64, counts []int, lost bool) {
+		killed := 0
+		for _, n := range counts {
+			killed += n
+		}
+		reply := local.AppendKilled(nil, old, killed)
+		if lost {
+			reply = []byte(errAsk)
+		}
+		s.Reply(seq, reply, true)
+	})
+}
+
+// oldKill is the length of CLIENT KILL with an address and nothing else.
+const oldKill = 3
+
+// kill ends the core's clients that a filter takes, and counts them. The one that asks
+// ends once it has its reply.
+func (c *Core) kill(filter *local.ClientFilter, asker *Session) int {
+	killed := 0
+	for _, s := range c.sessions {
+		switch {
+		case s.gone || !s.isTaken(filter):
+			continue
+		case s == asker:
+			s.end()
+		default:
+			s.finish()
+		}
+		killed++
+	}
+	return killed
+}
+
+// isTaken reports whether a filter takes the session's client.
+func (s *Session) isTaken(f *local.ClientFilter) bool {
+	return f.Takes(&s.client, s.kind(), s.conn.RemoteAddr(), s.conn.LocalAddr())
+}
+
+// finish ends a client on another's behalf: nothing of it is executed any more, and what
+// it awaits does not come.
+func (s *Session) finish() {
+	s.gone = true
+	s.core.stats.Cut[metric.CutKilled]++
+	s.core.Log.Debug("client ended (CLIENT KILL)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
+	s.leave()
+	if s.conn.Buffered() == 0 {
+		s.conn.CloseAfterFlush() // without the reset of an abort, as Redis does
+		return
+	}
+	s.abandon()
+}
