@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 )
 
 // lingerTime is how long a connection that is closed in order waits for the
@@ -32,7 +33,7 @@ type conn struct {
 	h        ioloop.Handler
 	in       []byte // kept input is in[start:]
 	start    int
-	out      output
+	out      driver.Output
 	timer    ioloop.Timer // the dial's or the lingering's end
 	err      error        // what Closed will be given
 	fd       int
@@ -52,7 +53,7 @@ func (c *conn) Write(b []byte) {
 	if c.state != open || len(b) == 0 {
 		return
 	}
-	c.out.append(&c.l.buffers, b)
+	c.out.Append(&c.l.buffers, b)
 	c.markDirty()
 }
 
@@ -66,7 +67,7 @@ func (c *conn) markDirty() {
 }
 
 // Buffered implements ioloop.Conn.
-func (c *conn) Buffered() int { return c.out.size }
+func (c *conn) Buffered() int { return c.out.Size() }
 
 // Kept implements ioloop.Conn.
 func (c *conn) Kept() int { return len(c.in) - c.start }
@@ -135,9 +136,7 @@ func (c *conn) bury() {
 	}
 	c.state = buried
 	c.dropInput()
-	size := c.out.size
-	c.out.drop(&c.l.buffers, size)
-	c.out.size = size // Buffered still answers
+	c.out.Left(&c.l.buffers)
 	if c.h != nil {
 		c.h.Closed(c.err)
 	}
@@ -174,7 +173,7 @@ func (c *conn) ready(events uint32) (useful bool) {
 
 // tellDrained calls Drained if that is still true.
 func (c *conn) tellDrained() {
-	if c.above && c.state == open && c.out.size <= ioloop.LowWater {
+	if c.above && c.state == open && c.out.Size() <= ioloop.LowWater {
 		c.above = false
 		c.h.Drained()
 	}
@@ -209,7 +208,7 @@ func (c *conn) address(end func(fd int) (unix.Sockaddr, error)) string {
 	case *unix.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)).String()
 	case *unix.SockaddrUnix:
-		return unixPrefix + sa.Name
+		return driver.UnixPrefix + sa.Name
 	}
 	return "?"
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 )
 
 // Keep-alive and user timeout of connections to servers, and keep-alive of
@@ -27,7 +28,7 @@ const unixRetry = 10 * time.Millisecond
 
 // Dial implements ioloop.Loop.
 func (l *Loop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
-	path, isUnix, err := unixPath(address)
+	path, isUnix, err := driver.UnixPath(address)
 	switch {
 	case err != nil:
 		l.fail(h, err)
@@ -56,7 +57,7 @@ func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler) 
 func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.Handler) {
 	deadline := l.now.Add(timeout)
 	l.lookups.Go(func() {
-		ip, err := l.resolve(l.ctx, host, timeout)
+		ip, err := driver.Resolve(l.ctx, l.lookup, host, timeout)
 		l.mustPost(func() {
 			switch left := deadline.Sub(l.now); {
 			case l.ctx.Err() != nil:

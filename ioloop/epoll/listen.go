@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 )
 
 // acceptPause is how long accepting rests when the process or the system has run
@@ -42,7 +43,7 @@ type Listener struct {
 // socket has mode 0660, and one on which nobody listens any more is replaced. An
 // address that is in use gives EADDRINUSE.
 func Listen(address string) (*Listener, error) {
-	path, isUnix, err := unixPath(address)
+	path, isUnix, err := driver.UnixPath(address)
 	if err != nil {
 		return nil, err
 	}

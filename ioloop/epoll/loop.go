@@ -3,7 +3,6 @@
 package epoll
 
 import (
-	"container/heap"
 	"context"
 	"fmt"
 	"sync"
@@ -13,10 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 )
 
 const (
 	maxEvents = 512
+	// readSize is how much one read takes.
+	readSize = 64 << 10
 	// maxPolls is how often an iteration looks for more events before it
 	// flushes: larger batches mean fewer writes, which are most of the cost.
 	maxPolls = 10
@@ -36,17 +38,16 @@ type Loop struct {
 	open         int
 	events       [maxEvents]unix.EpollEvent
 	readBuf      [readSize]byte
-	buffers      buffers
+	buffers      driver.Buffers
 
-	timers   timerHeap
-	timerSeq uint64
-	atEnd    []func()
-	dirty    []*conn  // have output that was not offered to the kernel
-	again    []*conn  // have kept input to be delivered again
-	drained  []*conn  // have output that has fallen to the low-water mark
-	batch    []*conn  // what deliverOld goes through
-	dead     []*conn  // to be closed and told so
-	failed   []func() // tell handlers of dials that have failed
+	timers  driver.Timers
+	atEnd   []func()
+	dirty   []*conn  // have output that was not offered to the kernel
+	again   []*conn  // have kept input to be delivered again
+	drained []*conn  // have output that has fallen to the low-water mark
+	batch   []*conn  // what deliverOld goes through
+	dead    []*conn  // to be closed and told so
+	failed  []func() // tell handlers of dials that have failed
 	// delivering is the connection whose Data is under way.
 	delivering *conn
 
@@ -58,7 +59,7 @@ type Loop struct {
 	stopped   bool
 	running   []func() // the batch of posted that is being run
 
-	lookup  Resolver
+	lookup  driver.Resolver
 	lookups sync.WaitGroup // calls of lookup under way
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -69,7 +70,7 @@ type Option func(*Loop)
 
 // WithResolver has names resolved by r, for tests that must not depend on name
 // servers.
-func WithResolver(r Resolver) Option { return func(l *Loop) { l.lookup = r } }
+func WithResolver(r driver.Resolver) Option { return func(l *Loop) { l.lookup = r } }
 
 // New makes a loop. It does nothing until Run, which also releases it.
 func New(options ...Option) (*Loop, error) {
@@ -82,7 +83,7 @@ func New(options ...Option) (*Loop, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	l := &Loop{epfd: epfd, wakefd: wakefd, began: time.Now(), lookup: lookupName}
+	l := &Loop{epfd: epfd, wakefd: wakefd, began: time.Now(), lookup: driver.LookUp}
 	l.turn()
 	for _, o := range options {
 		o(l)
@@ -205,9 +206,7 @@ func (l *Loop) deliverOld() {
 }
 
 func (l *Loop) runTimers() {
-	for len(l.timers) > 0 && !l.timers[0].when.After(l.now) {
-		heap.Pop(&l.timers).(*timer).f()
-	}
+	l.timers.Run(l.now)
 }
 
 func (l *Loop) drainWake() {
@@ -233,12 +232,9 @@ func (l *Loop) timeout() int {
 	if l.hasPosted.Load() || len(l.again) > 0 || len(l.drained) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || len(l.atEnd) > 0 {
 		return 0
 	}
-	if len(l.timers) == 0 {
+	d, ok := l.timers.Next()
+	if !ok {
 		return -1
-	}
-	d := time.Until(l.timers[0].when)
-	if d <= 0 {
-		return 0
 	}
 	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
 }
@@ -256,7 +252,7 @@ func (l *Loop) turn() {
 }
 
 // Memory implements ioloop.Loop.
-func (l *Loop) Memory() int { return l.buffers.lent }
+func (l *Loop) Memory() int { return l.buffers.Lent() }
 
 // Clients is the number of accepted connections that the loop has or is about
 // to have. Any goroutine may call it.
@@ -274,10 +270,7 @@ func (l *Loop) Posted() int {
 
 // After implements ioloop.Loop.
 func (l *Loop) After(d time.Duration, f func()) ioloop.Timer {
-	l.timerSeq++
-	t := &timer{l: l, when: l.now.Add(d), seq: l.timerSeq, f: f}
-	heap.Push(&l.timers, t)
-	return t
+	return l.timers.Add(l.now.Add(d), f)
 }
 
 // AtEnd implements ioloop.Loop.

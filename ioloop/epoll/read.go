@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 )
 
 // readable reads once and hands over what came. It reports false if it could do
@@ -38,7 +39,7 @@ func (c *conn) readable(events uint32) (useful bool) {
 	}
 	b := c.l.readBuf[:n]
 	if used := c.data(b); used < n && c.state == open {
-		c.in = append(c.l.buffers.get(n-used), b[used:]...)
+		c.in = append(c.l.buffers.Get(n-used), b[used:]...)
 	}
 	c.afterData()
 	return true
@@ -47,7 +48,7 @@ func (c *conn) readable(events uint32) (useful bool) {
 // readBehindKept reads more of a request whose beginning is kept. The buffer
 // doubles as bytes really come.
 func (c *conn) readBehindKept() {
-	if cap(c.in)-len(c.in) < c.Kept() || cap(c.in)-len(c.in) < smallChunk {
+	if cap(c.in)-len(c.in) < c.Kept() || cap(c.in)-len(c.in) < driver.SmallChunk {
 		c.growInput()
 	}
 	n, errno := read(c.fd, c.in[len(c.in):cap(c.in)])
@@ -60,8 +61,8 @@ func (c *conn) readBehindKept() {
 
 func (c *conn) growInput() {
 	kept := c.in[c.start:]
-	in := append(c.l.buffers.get(max(largeChunk, 2*len(kept)+smallChunk)), kept...)
-	c.l.buffers.put(c.in)
+	in := append(c.l.buffers.Get(max(driver.LargeChunk, 2*len(kept)+driver.SmallChunk)), kept...)
+	c.l.buffers.Put(c.in)
 	c.in, c.start = in, 0
 }
 
@@ -133,7 +134,7 @@ func (c *conn) discard() {
 
 func (c *conn) dropInput() {
 	if c.in != nil {
-		c.l.buffers.put(c.in)
+		c.l.buffers.Put(c.in)
 		c.in, c.start = nil, 0
 	}
 }

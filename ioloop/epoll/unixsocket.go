@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,32 +15,12 @@ import (
 )
 
 const (
-	unixPrefix = "unix:"
-	// maxUnixPath is what fits into sockaddr_un, less the final NUL.
-	maxUnixPath = 107
 	// unixMode lets the owner and the group connect.
 	unixMode = 0o660
 	// lockWait bounds the wait for another process that begins to listen in the
 	// same directory, which takes it a moment.
 	lockWait = 2 * time.Second
 )
-
-// unixPath takes the path out of an address that begins with unix:. ok tells
-// whether it does.
-func unixPath(address string) (path string, ok bool, err error) {
-	path, ok = strings.CutPrefix(address, unixPrefix)
-	switch {
-	case !ok:
-	case strings.HasPrefix(path, "@") || strings.ContainsRune(path, 0):
-		err = fmt.Errorf("address %q: abstract sockets are not supported, because anyone may connect to them; "+
-			"give an absolute path", address)
-	case !filepath.IsAbs(path):
-		err = fmt.Errorf("address %q: the path is not absolute", address)
-	case len(path) > maxUnixPath:
-		err = fmt.Errorf("address %q: the path has %d bytes, at most %d are possible", address, len(path), maxUnixPath)
-	}
-	return path, ok, err
-}
 
 // socketFile is the name of a listening Unix socket in the file system.
 type socketFile struct {

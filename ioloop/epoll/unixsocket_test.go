@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ringmain/ioloop/driver"
 	"ringmain/ioloop/looptest"
 )
 
@@ -174,7 +175,7 @@ func TestOfSeveralThatListenAtAStaleSocketOneSucceedsAndIsReached(t *testing.T) 
 }
 
 func TestAnImpossibleUnixAddressIsNamed(t *testing.T) {
-	long := "/" + strings.Repeat("x", maxUnixPath)
+	long := "/" + strings.Repeat("x", driver.MaxUnixPath)
 	for address, want := range map[string]string{
 		"unix:":              "not absolute",
 		"unix:run/x.sock":    "not absolute",
@@ -197,7 +198,7 @@ func TestAnImpossibleUnixAddressIsNamed(t *testing.T) {
 
 func TestAPathOf107BytesIsPossible(t *testing.T) {
 	dir := filepath.Dir(looptest.SocketPath(t))
-	path := filepath.Join(dir, strings.Repeat("x", maxUnixPath-len(dir)-1))
+	path := filepath.Join(dir, strings.Repeat("x", driver.MaxUnixPath-len(dir)-1))
 	l := mustListen(t, "unix:"+path)
 	r := dialOnce(t, l.Addr())
 	if r.openErr != nil || r.remote != l.Addr() || r.local != l.Addr() {

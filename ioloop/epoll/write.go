@@ -18,9 +18,9 @@ func (c *conn) flush() {
 	if c.state == dialling || c.state >= lingering {
 		return
 	}
-	c.above = c.above || c.out.size > ioloop.LowWater
+	c.above = c.above || c.out.Size() > ioloop.LowWater
 	defer c.noteDrained()
-	for c.out.size > 0 {
+	for c.out.Size() > 0 {
 		n, errno := c.writeOnce()
 		if errno == unix.EAGAIN {
 			c.watch(c.interest | unix.EPOLLOUT)
@@ -30,7 +30,7 @@ func (c *conn) flush() {
 			c.die(errno)
 			return
 		}
-		c.out.drop(&c.l.buffers, n)
+		c.out.Drop(&c.l.buffers, n)
 	}
 	c.watch(c.interest &^ unix.EPOLLOUT)
 	if c.state == flushing {
@@ -40,26 +40,23 @@ func (c *conn) flush() {
 
 // noteDrained has Drained called in the next iteration if it is due.
 func (c *conn) noteDrained() {
-	if c.above && c.out.size <= ioloop.LowWater {
+	if c.above && c.out.Size() <= ioloop.LowWater {
 		c.l.drained = append(c.l.drained, c)
 	}
 }
 
 func (c *conn) writeOnce() (int, unix.Errno) {
-	o := &c.out
-	if len(o.chunks) == 1 {
-		return write(c.fd, o.chunks[0][o.off:])
+	if b, ok := c.out.Only(); ok {
+		return write(c.fd, b)
 	}
+	var room [maxIovecs][]byte
+	chunks := c.out.Chunks(room[:])
 	var iov [maxIovecs]unix.Iovec
-	n := min(len(o.chunks), maxIovecs)
-	for i, chunk := range o.chunks[:n] {
-		if i == 0 {
-			chunk = chunk[o.off:]
-		}
+	for i, chunk := range chunks {
 		iov[i].Base = unsafe.SliceData(chunk)
 		iov[i].SetLen(len(chunk))
 	}
-	return writev(c.fd, iov[:n])
+	return writev(c.fd, iov[:len(chunks)])
 }
 
 // linger shuts writing down and waits for the peer's end of stream, because a

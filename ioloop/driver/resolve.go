@@ -1,6 +1,4 @@
-//go:build linux
-
-package epoll
+package driver
 
 import (
 	"context"
@@ -22,15 +20,16 @@ type Resolver func(ctx context.Context, host string) ([]netip.Addr, error)
 // C library's resolver cannot be interrupted.
 var goResolver = net.Resolver{PreferGo: true}
 
-func lookupName(ctx context.Context, host string) ([]netip.Addr, error) {
+// LookUp is the Resolver of programs.
+func LookUp(ctx context.Context, host string) ([]netip.Addr, error) {
 	return goResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// resolve looks host up, for at most timeout.
-func (l *Loop) resolve(ctx context.Context, host string, timeout time.Duration) (netip.Addr, error) {
+// Resolve looks host up with r, for at most timeout.
+func Resolve(ctx context.Context, r Resolver, host string, timeout time.Duration) (netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	ips, err := l.lookup(ctx, host)
+	ips, err := r(ctx, host)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("%w: %w", ioloop.ErrNoAddress, err)
 	}
