@@ -112,12 +112,12 @@ func (o *Output) Drop(p *Buffers, n int) {
 // Size is how many bytes are queued.
 func (o *Output) Size() int { return o.size }
 
-// Left makes an output forget what is in it, but for its size: Buffered still
-// answers after Closed.
-func (o *Output) Left(p *Buffers) {
-	size := o.size
-	o.Drop(p, size)
-	o.size = size
+// First returns the first bytes that are in one piece, none if nothing is queued.
+func (o *Output) First() []byte {
+	if len(o.chunks) == 0 {
+		return nil
+	}
+	return o.chunks[0][o.off:]
 }
 
 // Only returns what is queued if it is in one piece.

@@ -3,6 +3,7 @@
 package epoll
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"time"
 
@@ -20,6 +21,7 @@ type state uint8
 
 const (
 	dialling  state = iota
+	shaking         // of hands, for TLS, on a connection that was dialled
 	open            // both ways
 	flushing        // CloseAfterFlush was called: input is thrown away
 	lingering       // output is out and writing shut down
@@ -34,8 +36,12 @@ type conn struct {
 	in       []byte // kept input is in[start:]
 	start    int
 	out      driver.Output
-	timer    ioloop.Timer // the dial's or the lingering's end
-	err      error        // what Closed will be given
+	left     int                // what Buffered was in the end
+	timer    ioloop.Timer       // the dial's or the lingering's end
+	tls      *session           // nil: none
+	secure   func() *tls.Config // what a dial is to make TLS with; nil: none
+	cancel   func()             // ends a handshake under way
+	err      error              // what Closed will be given
 	fd       int
 	interest uint32 // what epoll watches for
 	state    state
@@ -53,7 +59,11 @@ func (c *conn) Write(b []byte) {
 	if c.state != open || len(b) == 0 {
 		return
 	}
-	c.out.Append(&c.l.buffers, b)
+	if c.tls != nil {
+		c.tls.plain.Append(&c.l.buffers, b)
+	} else {
+		c.out.Append(&c.l.buffers, b)
+	}
 	c.markDirty()
 }
 
@@ -67,7 +77,15 @@ func (c *conn) markDirty() {
 }
 
 // Buffered implements ioloop.Conn.
-func (c *conn) Buffered() int { return c.out.Size() }
+func (c *conn) Buffered() int {
+	switch {
+	case c.state == buried:
+		return c.left
+	case c.tls != nil:
+		return c.tls.unsent(&c.out)
+	}
+	return c.out.Size()
+}
 
 // Kept implements ioloop.Conn.
 func (c *conn) Kept() int { return len(c.in) - c.start }
@@ -110,9 +128,12 @@ func (c *conn) die(err error) {
 	if c.state >= dead {
 		return
 	}
-	if c.state == dialling {
+	if c.state <= shaking {
 		c.h.Opened(nil, err)
 		c.h = nil
+	}
+	if c.cancel != nil {
+		c.cancel()
 	}
 	c.state = dead
 	c.err = err
@@ -134,9 +155,14 @@ func (c *conn) bury() {
 	if c.accepted {
 		c.l.clients.Add(-1)
 	}
+	c.left = c.Buffered()
 	c.state = buried
 	c.dropInput()
-	c.out.Left(&c.l.buffers)
+	c.out.Drop(&c.l.buffers, c.out.Size())
+	if c.tls != nil {
+		c.tls.plain.Drop(&c.l.buffers, c.tls.plain.Size())
+		c.tls = nil // which holds much, and the handler may keep c for long
+	}
 	if c.h != nil {
 		c.h.Closed(c.err)
 	}
@@ -173,7 +199,7 @@ func (c *conn) ready(events uint32) (useful bool) {
 
 // tellDrained calls Drained if that is still true.
 func (c *conn) tellDrained() {
-	if c.above && c.state == open && c.out.Size() <= ioloop.LowWater {
+	if c.above && c.state == open && c.Buffered() <= ioloop.LowWater {
 		c.above = false
 		c.h.Drained()
 	}
@@ -189,15 +215,20 @@ func (c *conn) address(end func(fd int) (unix.Sockaddr, error)) string {
 	if c.state == buried {
 		return "?"
 	}
-	sa, err := end(c.fd)
+	return addressOf(c.fd, end, c.accepted)
+}
+
+// addressOf is an end of a socket for people to read.
+func addressOf(fd int, end func(fd int) (unix.Sockaddr, error), accepted bool) string {
+	sa, err := end(fd)
 	if _, ok := sa.(*unix.SockaddrUnix); ok {
 		// Who dials a Unix socket has no name, or one of its own choice, which
 		// is not fit to be shown: both ends go by the listener's.
 		end = unix.Getpeername
-		if c.accepted {
+		if accepted {
 			end = unix.Getsockname
 		}
-		sa, err = end(c.fd)
+		sa, err = end(fd)
 	}
 	if err != nil {
 		return "?"

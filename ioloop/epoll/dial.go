@@ -3,6 +3,7 @@
 package epoll
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -28,20 +29,34 @@ const unixRetry = 10 * time.Millisecond
 
 // Dial implements ioloop.Loop.
 func (l *Loop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
+	l.dial(address, timeout, h, nil)
+}
+
+// DialTLS is Dial with TLS, whose handshake is part of what timeout bounds. cfg is
+// called on a goroutine other than the loop's, and may block for a moment; what it
+// returns names the server. An error of Opened's may be one of crypto/tls.
+//
+// Where the server asks for certificates in version 1.3, its refusal comes after
+// Opened, as Closed's error.
+func (l *Loop) DialTLS(address string, timeout time.Duration, cfg func() *tls.Config, h ioloop.Handler) {
+	l.dial(address, timeout, h, cfg)
+}
+
+func (l *Loop) dial(address string, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
 	path, isUnix, err := driver.UnixPath(address)
 	switch {
 	case err != nil:
 		l.fail(h, err)
 	case isUnix:
-		l.dialUnix(path, timeout, h)
+		l.dialUnix(path, timeout, h, secure)
 	default:
-		l.dialTCP(address, timeout, h)
+		l.dialTCP(address, timeout, h, secure)
 	}
 }
 
-func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler) {
+func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
 	if ap, err := netip.ParseAddrPort(address); err == nil {
-		l.dialTo(ap, timeout, h)
+		l.dialTo(ap, timeout, h, secure)
 		return
 	}
 	host, port, err := net.SplitHostPort(address)
@@ -50,13 +65,13 @@ func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler) 
 		l.fail(h, fmt.Errorf("address %q is not host:port", address))
 		return
 	}
-	l.lookUp(host, uint16(number), timeout, h)
+	l.lookUp(host, uint16(number), timeout, h, secure)
 }
 
 // lookUp resolves a name on a goroutine of its own, which shutDown waits for.
-func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.Handler) {
+func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
 	deadline := l.now.Add(timeout)
-	l.lookups.Go(func() {
+	l.work.Go(func() {
 		ip, err := driver.Resolve(l.ctx, l.lookup, host, timeout)
 		l.mustPost(func() {
 			switch left := deadline.Sub(l.now); {
@@ -67,7 +82,7 @@ func (l *Loop) lookUp(host string, port uint16, timeout time.Duration, h ioloop.
 			case left <= 0:
 				h.Opened(nil, ioloop.ErrDialTimeout)
 			default:
-				l.dialTo(netip.AddrPortFrom(ip, port), left, h)
+				l.dialTo(netip.AddrPortFrom(ip, port), left, h, secure)
 			}
 		})
 	})
@@ -100,7 +115,7 @@ func (l *Loop) tellFailed() {
 	}
 }
 
-func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler) {
+func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
 	family, sa, err := sockaddr(ap)
 	if err != nil {
 		l.fail(h, err)
@@ -118,7 +133,7 @@ func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler
 		l.fail(h, err)
 		return
 	}
-	c := &conn{l: l, h: h, fd: fd, state: dialling}
+	c := &conn{l: l, h: h, fd: fd, state: dialling, secure: secure}
 	if err := l.add(c, unix.EPOLLOUT); err != nil {
 		_ = unix.Close(fd)
 		l.fail(h, err)
@@ -127,13 +142,13 @@ func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler
 	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
 }
 
-func (l *Loop) dialUnix(path string, timeout time.Duration, h ioloop.Handler) {
+func (l *Loop) dialUnix(path string, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		l.fail(h, fmt.Errorf("socket: %w", err))
 		return
 	}
-	c := &conn{l: l, h: h, fd: fd, state: dialling}
+	c := &conn{l: l, h: h, fd: fd, state: dialling, secure: secure}
 	l.enlist(c)
 	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
 	l.After(0, func() { c.connectUnix(&unix.SockaddrUnix{Name: path}) })
@@ -157,9 +172,7 @@ func (c *conn) connectUnix(sa *unix.SockaddrUnix) {
 		return
 	}
 	c.interest = unix.EPOLLIN
-	c.timer.Stop()
-	c.timer = nil
-	c.opened()
+	c.connected()
 }
 
 // finishDial tells the handler how a TCP dial ended.
@@ -177,17 +190,40 @@ func (c *conn) finishDial() {
 		c.die(err)
 		return
 	}
+	c.connected()
+}
+
+// connected goes on with a socket that is connected.
+func (c *conn) connected() {
+	if c.secure != nil {
+		c.shake()
+		return
+	}
+	c.endDial()
+	c.opened()
+}
+
+func (c *conn) endDial() {
 	c.timer.Stop()
 	c.timer = nil
-	c.opened()
 }
 
 // opened begins a connection's life.
 func (c *conn) opened() {
 	c.state = open
 	c.watch(unix.EPOLLIN)
-	if c.state == open {
-		c.h.Opened(c, nil)
+	if c.tls != nil && c.state == open {
+		c.tls.begin(c)
+	}
+	if c.state != open {
+		c.h.Opened(nil, c.err)
+		c.h = nil
+		return
+	}
+	c.h.Opened(c, nil)
+	if c.state == open && !c.again && (c.Kept() > 0 || c.eof) {
+		c.again = true
+		c.l.again = append(c.l.again, c)
 	}
 }
 

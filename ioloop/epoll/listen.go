@@ -192,7 +192,11 @@ func (l *Listener) rest() {
 type Accepted struct {
 	fd  int
 	tcp bool
+	tls *session // nil: none
 }
+
+// RemoteAddr is where the client is, for people to read.
+func (a *Accepted) RemoteAddr() string { return addressOf(a.fd, unix.Getpeername, true) }
 
 // Attach gives the connection to a loop. It reports false, with the connection
 // closed, if the loop takes no more.
@@ -217,7 +221,7 @@ func (l *Loop) adopt(a *Accepted, h ioloop.Handler) {
 	if a.tcp {
 		tune(a.fd, clientKeepAlive)
 	}
-	c := &conn{l: l, h: h, fd: a.fd, accepted: true}
+	c := &conn{l: l, h: h, fd: a.fd, tls: a.tls, accepted: true}
 	if err := l.add(c, unix.EPOLLIN); err != nil {
 		_ = unix.Close(a.fd)
 		l.clients.Add(-1)

@@ -38,6 +38,7 @@ type Loop struct {
 	open         int
 	events       [maxEvents]unix.EpollEvent
 	readBuf      [readSize]byte
+	plainBuf     []byte // what TLS has made of readBuf; nil until there is TLS
 	buffers      driver.Buffers
 
 	timers  driver.Timers
@@ -59,10 +60,10 @@ type Loop struct {
 	stopped   bool
 	running   []func() // the batch of posted that is being run
 
-	lookup  driver.Resolver
-	lookups sync.WaitGroup // calls of lookup under way
-	ctx     context.Context
-	cancel  context.CancelFunc
+	lookup driver.Resolver
+	work   sync.WaitGroup // goroutines that look up names and shake hands
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // Option changes what New makes.
@@ -298,7 +299,7 @@ func (l *Loop) Post(f func()) bool {
 // connections.
 func (l *Loop) shutDown() {
 	l.cancel()
-	l.lookups.Wait()
+	l.work.Wait()
 	l.mu.Lock()
 	l.stopped = true
 	l.mu.Unlock()

@@ -29,6 +29,10 @@ func (c *conn) readable(events uint32) (useful bool) {
 	if c.again {
 		return false // what is kept comes first, and needs no more to be useful
 	}
+	if c.tls != nil {
+		c.readTLS()
+		return true
+	}
 	if c.Kept() > 0 {
 		c.readBehindKept()
 		return true

@@ -17,7 +17,7 @@ import (
 	"ringmain/ioloop/looptest"
 )
 
-func mustListen(t *testing.T, address string) *Listener {
+func mustListen(t testing.TB, address string) *Listener {
 	t.Helper()
 	l, err := Listen(address)
 	if err != nil {

@@ -15,12 +15,12 @@ const maxIovecs = 64
 
 // flush hands output to the kernel until it takes no more.
 func (c *conn) flush() {
-	if c.state == dialling || c.state >= lingering {
+	if c.state <= shaking || c.state >= lingering {
 		return
 	}
-	c.above = c.above || c.out.Size() > ioloop.LowWater
+	c.above = c.above || c.Buffered() > ioloop.LowWater
 	defer c.noteDrained()
-	for c.out.Size() > 0 {
+	for c.toSend() {
 		n, errno := c.writeOnce()
 		if errno == unix.EAGAIN {
 			c.watch(c.interest | unix.EPOLLOUT)
@@ -31,6 +31,12 @@ func (c *conn) flush() {
 			return
 		}
 		c.out.Drop(&c.l.buffers, n)
+		if c.tls != nil {
+			c.tls.noteSent(n, &c.out)
+		}
+	}
+	if c.state >= dead {
+		return // encryption has failed
 	}
 	c.watch(c.interest &^ unix.EPOLLOUT)
 	if c.state == flushing {
@@ -38,9 +44,17 @@ func (c *conn) flush() {
 	}
 }
 
+// toSend reports whether there is something to offer to the kernel.
+func (c *conn) toSend() bool {
+	if c.tls != nil && c.out.Size() == 0 {
+		c.encrypt()
+	}
+	return c.out.Size() > 0
+}
+
 // noteDrained has Drained called in the next iteration if it is due.
 func (c *conn) noteDrained() {
-	if c.above && c.out.Size() <= ioloop.LowWater {
+	if c.above && c.Buffered() <= ioloop.LowWater {
 		c.l.drained = append(c.l.drained, c)
 	}
 }
