@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"ringmain/app"
 	"ringmain/config"
@@ -43,6 +44,9 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s, %s\n", *file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
 		count(len(snapshot.Servers), "server"), count(len(cfg.Routes), "route"))
+	for _, c := range cfg.Certificates {
+		fmt.Fprintf(stdout, "certificate: %s: for %s, valid until %s\n", c.Path, c.Name, c.NotAfter.UTC().Format(time.DateTime))
+	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stdout, "warning: %s\n", w.Error())
 	}

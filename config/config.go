@@ -40,6 +40,9 @@ type Config struct {
 	// Warnings are what Load and Parse found that is valid, but may do something
 	// else than its writer thinks, with their places, in the file's order.
 	Warnings []Fault `yaml:"-"`
+	// Certificates are those that Load and Parse have read, in the order of their
+	// places.
+	Certificates []Certificate `yaml:"-"`
 }
 
 // Listener is one address that clients connect to.
@@ -49,12 +52,32 @@ type Listener struct {
 	// means all interfaces. Port 0 takes a free port. No two are the same.
 	Address string `yaml:"address"`
 	// Pool is where every key of this listener goes. Empty: the routes decide.
-	Pool string `yaml:"pool"`
+	Pool   string      `yaml:"pool"`
+	Secure ListenerTLS `yaml:"tls"`
 	// AllowOpen lets machines other than this one connect although nothing asks
-	// clients who they are, because there are no users. Without it only loopback
-	// addresses and Unix sockets are valid then.
+	// clients who they are: there are no users, and clients present no certificates.
+	// Without it only loopback addresses and Unix sockets are valid then.
 	AllowOpen bool `yaml:"allow_open"`
 }
+
+// ListenerTLS is TLS with clients, version 1.2 or later; clients that speak without it
+// are refused. The files are in PEM, are read at the start and again when they have
+// changed; where one is wrong then, what was read before stays. Not for Unix sockets.
+type ListenerTLS struct {
+	// On tells that the file has the mapping.
+	On bool `yaml:"-"`
+	// CertFile is the certificate that clients are shown, with those of the
+	// authorities between it and the one that clients trust. It must be given, as
+	// KeyFile.
+	CertFile string `yaml:"cert_file"`
+	// KeyFile is the certificate's private key.
+	KeyFile string `yaml:"key_file"`
+	// ClientCAFile has the authorities of which one must have signed the
+	// certificate that each client presents then. Empty: clients present none.
+	ClientCAFile string `yaml:"client_ca_file"`
+}
+
+func (t *ListenerTLS) isPresent() { t.On = true }
 
 // Admin is where the program tells of itself over HTTP. Neither address takes
 // the port of the other or of a listener.
@@ -182,8 +205,31 @@ type Pool struct {
 	// when they are first needed.
 	Preconnect bool `yaml:"preconnect"`
 	// Auth is what Ringmain presents to the servers.
-	Auth Auth `yaml:"auth"`
+	Auth   Auth    `yaml:"auth"`
+	Secure PoolTLS `yaml:"tls"`
 }
+
+// PoolTLS is TLS with the servers, version 1.2 or later; the mapping alone, such as
+// {}, turns it on. The files are in PEM, are read at the start and again when they
+// have changed; where one is wrong then, what was read before stays. Not for embedded
+// servers and Unix sockets.
+type PoolTLS struct {
+	// On tells that the file has the mapping.
+	On bool `yaml:"-"`
+	// CAFile has the authorities of which one must have signed the servers'
+	// certificates. Empty: those that the system trusts.
+	CAFile string `yaml:"ca_file"`
+	// CertFile is the certificate that the servers are shown, if they ask for one.
+	// Empty: none.
+	CertFile string `yaml:"cert_file"`
+	// KeyFile is the private key of CertFile; neither goes without the other.
+	KeyFile string `yaml:"key_file"`
+	// ServerName is whom the servers' certificates must be for. Empty: the host of
+	// each server's address.
+	ServerName string `yaml:"server_name"`
+}
+
+func (t *PoolTLS) isPresent() { t.On = true }
 
 // Node is one server of a pool.
 type Node struct {

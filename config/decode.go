@@ -82,6 +82,9 @@ func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 			d.unreadable(n, path, "must be a single value")
 			return
 		}
+		if p, ok := v.Addr().Interface().(interface{ isPresent() }); ok {
+			p.isPresent()
+		}
 		d.decodeStruct(n, v, path)
 	case reflect.Map:
 		d.decodeMap(n, v, path)

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -85,7 +87,7 @@ func Parse(name string, data []byte) (*Config, error) {
 func parse(name string, data []byte, root fs.FS) (*Config, error) {
 	c, d := decodeFile(data)
 	warnings := c.warnings(d) // before passwords are read: what is in the file is known only now
-	for _, f := range append(c.check(), c.readSecrets()...) {
+	for _, f := range slices.Concat(c.check(), c.readSecrets(), c.readCertificates()) {
 		if !d.unread(f.Path) {
 			f.Line = d.lineOf(f.Path)
 			d.faults = append(d.faults, f)
@@ -98,7 +100,7 @@ func parse(name string, data []byte, root fs.FS) (*Config, error) {
 	if err := d.faults.orNil(); err != nil {
 		return nil, err
 	}
-	c.Warnings = warnings
+	c.Warnings = append(warnings, c.certificateWarnings(time.Now())...)
 	for i := range c.Warnings {
 		c.Warnings[i].File, c.Warnings[i].Line = name, d.lineOf(c.Warnings[i].Path)
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -125,22 +124,9 @@ func (s source) read() (key string, err error) {
 	return "", nil
 }
 
-// secretFile reads a small regular file, without its final line break. A pipe
-// or device could block for ever or never end.
+// secretFile reads a small regular file, without its final line break.
 func secretFile(name string) (string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return "", fileError(name, err)
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%q is not a regular file", clip(name))
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", fileError(name, err)
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, int64(maxSecret)+3))
+	data, err := smallFile(name, maxSecret+2)
 	if err != nil {
 		return "", err
 	}

@@ -95,21 +95,35 @@ func (v *validator) listeners(c *Config) {
 			v.fault(path+".address", "%v", err)
 			continue
 		}
-		v.listener(path+".address", l, a, len(c.Users) > 0)
+		v.listener(path+".address", l, a, c.knowsClients(l))
+		v.listenerTLS(path+".tls", &l.Secure, a)
 		if first := slices.IndexFunc(before[:i], a.collides); first >= 0 {
 			v.fault(path+".address", "is taken by listeners[%d], %q", first, clip(c.Listeners[first].Address))
 		}
 	}
 }
 
-func (v *validator) listener(path string, l Listener, a address, users bool) {
+// knowsClients reports whether the clients of l have to prove who they are.
+func (c *Config) knowsClients(l Listener) bool { return len(c.Users) > 0 || l.Secure.ClientCAFile != "" }
+
+func (v *validator) listener(path string, l Listener, a address, known bool) {
 	switch {
 	case a.local():
 	case !a.ip.IsValid() && a.host != "":
 		v.fault(path, "must be an IP address or localhost, with a port, or unix:/path, is %q", clip(l.Address))
-	case !l.AllowOpen && !users:
+	case !l.AllowOpen && !known:
 		v.fault(path, "%q is open to other machines, and clients are not asked who they are: "+
-			"use a loopback address, have users, or set allow_open: true", clip(l.Address))
+			"use a loopback address, have users or certificates of clients (tls.client_ca_file), or set allow_open: true", clip(l.Address))
+	}
+}
+
+func (v *validator) listenerTLS(path string, t *ListenerTLS, a address) {
+	switch {
+	case !t.On:
+	case a.path != "":
+		v.fault(path, "a Unix socket takes no TLS: nobody on the way could read what it carries")
+	case t.CertFile == "" || t.KeyFile == "":
+		v.fault(path, "must have cert_file and key_file")
 	}
 }
 

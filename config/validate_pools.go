@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -63,6 +64,7 @@ func (v *validator) pool(path string, p *Pool) {
 	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
 	inRange(v, path+".timeouts.slow", t.Slow, max(t.Request, Millisecond), 24*Hour)
 	v.auth(path+".auth", p)
+	v.poolTLS(path+".tls", p)
 }
 
 func (v *validator) nodes(path string, nodes []Node) {
@@ -100,6 +102,27 @@ func (v *validator) node(path string, n Node) {
 		v.fault(path+".address", "%v", err)
 	case a.path == "" && (a.host == "" || a.port == 0):
 		v.fault(path+".address", "must have a host and a port from 1 to 65535, is %q", clip(n.Address))
+	}
+}
+
+func (v *validator) poolTLS(path string, p *Pool) {
+	t := &p.Secure
+	if !t.On {
+		return
+	}
+	onUnix := slices.IndexFunc(p.Nodes, func(n Node) bool { return strings.HasPrefix(n.Address, unixPrefix) })
+	switch {
+	case p.Embedded != 0:
+		v.fault(path, "embedded servers speak no TLS")
+	case onUnix >= 0:
+		v.fault(path, "nodes[%d] is a Unix socket, where Redis speaks no TLS", onUnix)
+	case (t.CertFile == "") != (t.KeyFile == ""):
+		v.fault(path, "cert_file and key_file go together")
+	}
+	if name := t.ServerName; name != "" {
+		if _, err := netip.ParseAddr(name); err != nil && !isHostName(strings.ToLower(name)) {
+			v.fault(path+".server_name", "must be a host's name or an IP address, is %q", clip(name))
+		}
 	}
 }
 

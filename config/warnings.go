@@ -11,7 +11,7 @@ import (
 func (c *Config) warnings(d *decoder) []Fault {
 	w := &validator{}
 	for i, l := range c.Listeners {
-		if a, err := splitAddress(l.Address); err == nil && !a.local() && len(c.Users) == 0 {
+		if a, err := splitAddress(l.Address); err == nil && !a.local() && !c.knowsClients(l) {
 			w.fault(fmt.Sprintf("listeners[%d].address", i), "every machine that reaches %s may run every command: clients are not asked who they are",
 				clip(l.Address))
 		}
