@@ -56,7 +56,7 @@ func number(v reflect.Value, next *int) {
 func withProcess(a *Admin) *Admin {
 	opt := a.opt
 	opt.Process = func() ProcessStats {
-		return ProcessStats{Accepted: 900, Refused: [metric.Refusals]uint64{901}, BufferLimit: 903}
+		return ProcessStats{Accepted: 900, Refused: [metric.Refusals]uint64{901, 902}, BufferLimit: 903}
 	}
 	return New(opt)
 }

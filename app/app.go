@@ -18,7 +18,6 @@ import (
 
 	"ringmain/admin"
 	"ringmain/config"
-	"ringmain/ioloop/epoll"
 	"ringmain/proxy"
 	"ringmain/proxy/local"
 	"ringmain/proxy/users"
@@ -37,17 +36,20 @@ type App struct {
 	// incarnation is random for each process; connections to servers bear it.
 	incarnation string
 
-	snapshot  *router.Snapshot
-	admin     *admin.Admin
-	loops     []*worker
-	listeners []*epoll.Listener
-	accepting []<-chan struct{} // by listener: closed when it accepts no more
-	teardown  []func() error    // in the order of building, run in reverse
-	ready     chan struct{}
-	work      sync.WaitGroup
-	failed    chan error
-	nextID    ids
-	refused   atomic.Int64 // clients beyond limits.clients
+	snapshot   *router.Snapshot
+	admin      *admin.Admin
+	loops      []*worker
+	listeners  []*netListener
+	secrets    []*certificates   // by listener: nil without TLS
+	accepting  []<-chan struct{} // by listener: closed when it accepts no more
+	teardown   []func() error    // in the order of building, run in reverse
+	ready      chan struct{}
+	work       sync.WaitGroup
+	failed     chan error
+	nextID     ids
+	refused    atomic.Int64 // clients beyond limits.clients
+	refusedTLS atomic.Int64 // clients that did not get past the handshake
+	handshakes *handshakes
 
 	adminAddresses []string
 	// beside is work beside the loops, until besideCtx ends.
@@ -57,7 +59,7 @@ type App struct {
 
 // worker is a loop and what runs on it.
 type worker struct {
-	loop *epoll.Loop
+	loop *netLoop
 	core *proxy.Core
 }
 

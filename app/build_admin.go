@@ -137,6 +137,9 @@ func (w *worker) Stats() admin.LoopStats {
 func (a *App) processStats() admin.ProcessStats {
 	stats := admin.ProcessStats{Accepted: uint64(a.nextID.last.Load()), BufferLimit: int(a.cfg.Limits.Memory)}
 	stats.Refused[metric.RefusedMaxClients] = uint64(a.refused.Load())
-	stats.Accepted += stats.Refused[metric.RefusedMaxClients]
+	stats.Refused[metric.RefusedTLS] = uint64(a.refusedTLS.Load())
+	for _, n := range stats.Refused {
+		stats.Accepted += n
+	}
 	return stats
 }

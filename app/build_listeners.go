@@ -2,14 +2,14 @@ package app
 
 import (
 	"cmp"
+	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
-
-	"golang.org/x/sys/unix"
+	"time"
 
 	"ringmain/ioloop"
-	"ringmain/ioloop/epoll"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -17,27 +17,40 @@ import (
 // buildListeners binds all addresses, so that a taken one stops the start before
 // anything is served.
 func (a *App) buildListeners() error {
-	for _, l := range a.cfg.Listeners {
-		listener, err := epoll.Listen(l.Address)
+	for i, l := range a.cfg.Listeners {
+		listener, err := listen(l.Address)
 		if err != nil {
 			return wrap("listen on "+l.Address, err)
 		}
 		a.listeners = append(a.listeners, listener)
 		a.onStop(listener.Close)
+		var secrets *certificates
+		if l.Secure.On {
+			if secrets, err = newCertificates(fmt.Sprintf("listeners[%d].tls", i), l.Secure.Files(), a.log, forClients); err != nil {
+				return err
+			}
+		}
+		a.secrets = append(a.secrets, secrets)
 	}
+	a.handshakes = newHandshakes(a.handshakeLimit(), (&complaints{app: a, said: map[string]time.Time{}}).refused)
 	return nil
 }
 
 // serveListeners begins to accept clients.
 func (a *App) serveListeners(s *servers) {
 	admit := &admission{app: a, limit: a.clientLimit(len(s.options))}
+	a.onStop(a.handshakes.stop)
 	for i, l := range a.listeners {
 		pool := a.cfg.Listeners[i].Pool
 		scope, ok := s.snapshot.ScopeOf(pool)
 		if !ok { // the configuration has been checked
 			panic("no keys for listener " + l.Addr())
 		}
-		take := func(c *epoll.Accepted) { admit.take(c, scope) }
+		take := func(c *netClient) { admit.take(c, scope) }
+		if secrets := a.secrets[i]; secrets != nil {
+			plain := take
+			take = func(c *netClient) { a.handshakes.begin(c, l.Addr(), secrets.config, plain) }
+		}
 		ended := make(chan struct{})
 		a.accepting = append(a.accepting, ended)
 		a.work.Go(func() {
@@ -47,7 +60,7 @@ func (a *App) serveListeners(s *servers) {
 			}
 		})
 		a.onStop(l.Close) // first of all, so that no client comes while the rest stops
-		a.log.Info("listening", "address", l.Addr(), "pool", cmp.Or(pool, "by routes"), "loops", len(a.loops))
+		a.log.Info("listening", "address", l.Addr(), "pool", cmp.Or(pool, "by routes"), "tls", a.secrets[i] != nil, "loops", len(a.loops))
 	}
 }
 
@@ -69,18 +82,35 @@ const spareFiles = 160
 // files.
 func (a *App) clientLimit(servers int) int {
 	limit := a.cfg.Limits.Clients
-	var files unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+	files, known := openFiles()
+	if !known {
 		return limit
 	}
 	// Each loop has up to two connections to a server, one for each protocol.
 	reserved := spareFiles + 2*len(a.loops)*servers
-	if most := int(min(files.Cur, 1<<30)) - reserved; most < limit {
+	if a.speaksTLS() {
+		reserved += 2 * a.handshakes.limit
+	}
+	if most := files - reserved; most < limit {
 		a.log.Warn("fewer clients than limits.clients can connect: the process may not open more files",
-			"limits.clients", limit, "possible", max(1, most), "open_files", files.Cur)
+			"limits.clients", limit, "possible", max(1, most), "open_files", files)
 		return max(1, most)
 	}
 	return limit
+}
+
+// speaksTLS reports whether a listener does.
+func (a *App) speaksTLS() bool {
+	return slices.ContainsFunc(a.secrets, func(c *certificates) bool { return c != nil })
+}
+
+// handshakeLimit is maxHandshakes, or less if the process may not open so many
+// files.
+func (a *App) handshakeLimit() int {
+	if files, known := openFiles(); known {
+		return min(maxHandshakes, max(16, files/8))
+	}
+	return maxHandshakes
 }
 
 // ids numbers clients.
@@ -101,7 +131,7 @@ const refusedAtATime = 128
 
 // take gives a client, whose keys go to the pools of scope, to the loop with the
 // fewest.
-func (d *admission) take(c *epoll.Accepted, scope router.Scope) {
+func (d *admission) take(c *netClient, scope router.Scope) {
 	workers := d.app.loops
 	best, total := workers[0], 0
 	for _, w := range workers {

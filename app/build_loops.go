@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"ringmain/ioloop/epoll"
 	"ringmain/proxy"
 	"ringmain/resp"
 )
@@ -30,7 +29,7 @@ func (a *App) buildLoops(s *servers) error {
 		Local: a.answers(s, memory, peers, known), Users: known, Memory: memory, Peers: peers, Log: a.log,
 	}
 	for range a.cfg.Loops {
-		loop, err := epoll.New()
+		loop, err := newLoop()
 		if err != nil {
 			return fmt.Errorf("event loop: %w", err)
 		}

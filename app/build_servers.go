@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -10,6 +13,7 @@ import (
 	"ringmain/backend"
 	"ringmain/config"
 	"ringmain/embedded"
+	"ringmain/ioloop"
 	"ringmain/proxy/local"
 	"ringmain/router"
 )
@@ -38,9 +42,21 @@ func (a *App) buildServers() (*servers, error) {
 	}
 	a.snapshot = snapshot
 	s := &servers{snapshot: snapshot}
+	secrets := map[string]*certificates{}
+	for name, p := range a.cfg.Pools {
+		if p.Secure.On {
+			if secrets[name], err = newCertificates("pools."+name+".tls", p.Secure.Files(), a.log, forServers); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for i, server := range snapshot.Servers {
 		p := a.cfg.Pools[server.Pool]
-		s.options = append(s.options, a.serverOptions(server, p))
+		opt := a.serverOptions(server, p)
+		if c := secrets[server.Pool]; c != nil {
+			opt.Dial = dialTLS(c, cmp.Or(p.Secure.ServerName, hostOf(server.Address)))
+		}
+		s.options = append(s.options, opt)
 		if p.Preconnect {
 			s.preconnect = append(s.preconnect, router.Place{Server: int32(i), Database: int32(p.Database)})
 		}
@@ -89,4 +105,22 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 		Leases:     maxLeases / a.cfg.Loops,
 		Learned:    &backend.Facts{}, Fence: &backend.Fence{}, Rand: rand.Float64, Log: a.log,
 	}
+}
+
+// dialTLS dials with TLS a server whose certificate must be for name.
+func dialTLS(secrets *certificates, name string) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
+	cfg := func() *tls.Config {
+		c := secrets.config().Clone()
+		c.ServerName = name
+		return c
+	}
+	return func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler) {
+		loop.(*netLoop).DialTLS(address, timeout, cfg, h)
+	}
+}
+
+// hostOf is the host of an address that has been checked.
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
 }

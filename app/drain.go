@@ -56,6 +56,7 @@ func (a *App) stopListening() {
 		}
 		<-a.accepting[i]
 	}
+	a.handshakes.finish()
 	for _, l := range a.listeners {
 		if err := l.Close(); err != nil {
 			a.log.Warn("closing a listener", "address", l.Addr(), "cause", err)

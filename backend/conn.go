@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"time"
 
 	"ringmain/ioloop"
@@ -133,7 +134,11 @@ func (c *Conn) dial() {
 	c.state = dialling
 	c.redial = nil
 	c.hello.giveUpAt = c.node.loop.Elapsed() + c.node.opt.Connect
-	c.node.loop.Dial(c.node.opt.Address, c.node.opt.Connect, c)
+	if opt := c.node.opt; opt.Dial != nil {
+		opt.Dial(c.node.loop, opt.Address, opt.Connect, c)
+	} else {
+		c.node.loop.Dial(opt.Address, opt.Connect, c)
+	}
 }
 
 // Opened implements ioloop.Handler.
@@ -270,8 +275,12 @@ func (c *Conn) connectionLost(unsent int) {
 func (c *Conn) attemptFailed(what string, cause error) {
 	n := c.node
 	c.attempts++
-	news := c.trouble != what && n.opt.Learned.trouble.first(what)
-	c.trouble = what
+	kind := what
+	if errors.Is(cause, ioloop.ErrTLS) {
+		kind += " by TLS" // somebody is there after all
+	}
+	news := c.trouble != kind && n.opt.Learned.trouble.first(kind)
+	c.trouble = kind
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
@@ -317,8 +326,8 @@ func (c *Conn) stop() {
 	}
 	left := c.written
 	if c.conn != nil {
-		left -= uint64(c.conn.Buffered())
 		c.conn.Abort()
+		left -= uint64(c.conn.Buffered())
 	}
 	if was != ready {
 		left = 0

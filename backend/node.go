@@ -38,6 +38,9 @@ type Waiter interface {
 // Options say how to talk to a server. They are shared and never changed.
 type Options struct {
 	Pool, Name, Address string
+	// Dial takes the place of the loop's, for servers that want more than a
+	// connection: TLS. nil: the loop's.
+	Dial func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler)
 	// Connect bounds dial and handshake together.
 	Connect time.Duration
 	// Request and Slow bound the wait for a reply, from Send on: of ordinary

@@ -104,7 +104,9 @@ func (v *validator) listeners(c *Config) {
 }
 
 // knowsClients reports whether the clients of l have to prove who they are.
-func (c *Config) knowsClients(l Listener) bool { return len(c.Users) > 0 || l.Secure.ClientCAFile != "" }
+func (c *Config) knowsClients(l Listener) bool {
+	return len(c.Users) > 0 || l.Secure.ClientCAFile != ""
+}
 
 func (v *validator) listener(path string, l Listener, a address, known bool) {
 	switch {

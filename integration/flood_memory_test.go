@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"net"
 	"testing"
 	"time"
 )
@@ -17,7 +18,7 @@ func TestAClientThatAsksForLargeRepliesAfterSmallOnesIsBoundedToo(t *testing.T) 
 	warm.replies(5000)
 	probes := []*probe{startProbe("on the same server", r.Addr(), same), startProbe("on another server", r.Addr(), other)}
 	warm.send(repeat(1000, array("GET", large)))
-	f := &flood{TCPConn: warm.TCPConn, done: make(chan struct{})}
+	f := &flood{TCPConn: warm.stream.(*net.TCPConn), done: make(chan struct{})}
 	if !f.settled(floodLasts) {
 		t.Error("a client that never reads was not cut off")
 	}

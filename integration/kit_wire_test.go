@@ -14,7 +14,7 @@ import (
 // wire is a client's connection on which a test sees each byte. One goroutine
 // may send while another receives.
 type wire struct {
-	*net.TCPConn
+	stream
 	t      testing.TB
 	framer resp.Framer
 	buf    []byte // received, not taken yet
@@ -30,7 +30,14 @@ func dial(t testing.TB, addr string) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return &wire{TCPConn: c.(*net.TCPConn), t: t}
+	return &wire{stream: c.(*net.TCPConn), t: t}
+}
+
+// stream is a *net.TCPConn, or one with TLS.
+type stream interface {
+	net.Conn
+	CloseWrite() error
+	SetReadBuffer(bytes int) error
 }
 
 // send sends bytes as they are. It is the test's own goroutine that may call it.

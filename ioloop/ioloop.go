@@ -24,6 +24,9 @@ var (
 	// ErrNoAddress is given to Opened for a name that does not resolve to
 	// exactly one address; 127.0.0.1 and ::1 together count as one.
 	ErrNoAddress = errors.New("name does not resolve to one address")
+	// ErrTLS is given to Opened, with its reason, when a connection was made but
+	// not TLS of it.
+	ErrTLS = errors.New("TLS handshake failed")
 )
 
 // Handler is the state machine behind one connection. Its methods are called on

@@ -28,10 +28,11 @@ type Refusal uint8
 // The reasons for a Refusal.
 const (
 	RefusedMaxClients Refusal = iota // limits.clients are connected
+	RefusedTLS                       // it did not get past the TLS handshake
 	Refusals          int     = iota // how many there are
 )
 
-var refusalNames = [Refusals]string{"max_clients"}
+var refusalNames = [Refusals]string{"max_clients", "tls"}
 
 // String is the reason as a label's value.
 func (r Refusal) String() string { return refusalNames[r] }

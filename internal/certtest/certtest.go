@@ -121,3 +121,22 @@ func replace(path string, data []byte) error {
 	}
 	return os.Rename(next, path)
 }
+
+// Mutual is TLS of two ends of which each asks for the other's certificate.
+func Mutual() (server, client *tls.Config, err error) {
+	a, err := NewAuthority("both")
+	if err != nil {
+		return nil, nil, err
+	}
+	issued, err := a.Issue("localhost", time.Hour)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, err := issued.TLS()
+	if err != nil {
+		return nil, nil, err
+	}
+	certs := []tls.Certificate{cert}
+	return &tls.Config{Certificates: certs, ClientCAs: a.Pool(), ClientAuth: tls.RequireAndVerifyClientCert},
+		&tls.Config{Certificates: certs, RootCAs: a.Pool(), ServerName: "127.0.0.1"}, nil
+}

@@ -139,7 +139,7 @@ func (l *Loop) dialTo(ap netip.AddrPort, timeout time.Duration, h ioloop.Handler
 		l.fail(h, err)
 		return
 	}
-	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
+	c.timer = l.After(timeout, c.tooLate)
 }
 
 func (l *Loop) dialUnix(path string, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
@@ -150,7 +150,7 @@ func (l *Loop) dialUnix(path string, timeout time.Duration, h ioloop.Handler, se
 	}
 	c := &conn{l: l, h: h, fd: fd, state: dialling, secure: secure}
 	l.enlist(c)
-	c.timer = l.After(timeout, func() { c.die(ioloop.ErrDialTimeout) })
+	c.timer = l.After(timeout, c.tooLate)
 	l.After(0, func() { c.connectUnix(&unix.SockaddrUnix{Name: path}) })
 }
 
@@ -201,6 +201,15 @@ func (c *conn) connected() {
 	}
 	c.endDial()
 	c.opened()
+}
+
+// tooLate ends a dial whose time is over.
+func (c *conn) tooLate() {
+	if c.state == shaking {
+		c.die(fmt.Errorf("%w: %w", ioloop.ErrTLS, ioloop.ErrDialTimeout))
+		return
+	}
+	c.die(ioloop.ErrDialTimeout)
 }
 
 func (c *conn) endDial() {

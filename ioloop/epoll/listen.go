@@ -212,6 +212,9 @@ func (a *Accepted) Attach(l *Loop, h ioloop.Handler) bool {
 
 // Refuse sends what fits of message and closes.
 func (a *Accepted) Refuse(message []byte) {
+	if a.tls != nil {
+		message = a.tls.last(message)
+	}
 	_, _ = write(a.fd, message)
 	_ = unix.Shutdown(a.fd, unix.SHUT_WR)
 	_ = unix.Close(a.fd)

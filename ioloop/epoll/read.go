@@ -53,7 +53,7 @@ func (c *conn) readable(events uint32) (useful bool) {
 // doubles as bytes really come.
 func (c *conn) readBehindKept() {
 	if cap(c.in)-len(c.in) < c.Kept() || cap(c.in)-len(c.in) < driver.SmallChunk {
-		c.growInput()
+		c.growInput(driver.SmallChunk)
 	}
 	n, errno := read(c.fd, c.in[len(c.in):cap(c.in)])
 	if !c.readOK(n, errno) {
@@ -63,9 +63,10 @@ func (c *conn) readBehindKept() {
 	c.deliver()
 }
 
-func (c *conn) growInput() {
+// growInput makes room for more behind what is kept.
+func (c *conn) growInput(more int) {
 	kept := c.in[c.start:]
-	in := append(c.l.buffers.Get(max(driver.LargeChunk, 2*len(kept)+driver.SmallChunk)), kept...)
+	in := append(c.l.buffers.Get(max(driver.LargeChunk, len(kept)+max(len(kept), more)+driver.SmallChunk)), kept...)
 	c.l.buffers.Put(c.in)
 	c.in, c.start = in, 0
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ringmain/ioloop"
 	"ringmain/ioloop/driver"
 )
 
@@ -31,10 +32,8 @@ type session struct {
 	plain    driver.Output // what is yet to be encrypted
 	notified bool          // close_notify is in the connection's output
 	// Of the connection's output, since it was empty last: how many bytes of the
-	// handler's are in it, how many bytes the kernel has taken, and how many at its
-	// end are TLS's own.
-	ahead, sent, own int
-	encrypting       bool
+	// handler's are in it, and how many bytes the kernel has taken.
+	ahead, sent int
 }
 
 // unsent is what Buffered tells: handler's bytes that the kernel has not taken. It is
@@ -42,7 +41,7 @@ type session struct {
 // kernel took may stand for as much.
 func (s *session) unsent(out *driver.Output) int {
 	left := max(0, s.ahead-s.sent)
-	if left == 0 && s.ahead > 0 && out.Size() > s.own {
+	if left == 0 && s.ahead > 0 && out.Size() > s.wire.own {
 		left = 1 // the end of a record is missing, and without it the rest is worth nothing
 	}
 	return left + s.plain.Size()
@@ -51,16 +50,22 @@ func (s *session) unsent(out *driver.Output) int {
 // noteSent notes that the kernel took n bytes of the output.
 func (s *session) noteSent(n int, out *driver.Output) {
 	if s.sent += n; out.Size() == 0 {
-		s.ahead, s.sent, s.own = 0, 0, 0
+		s.ahead, s.sent, s.wire.own = 0, 0, 0
 	}
 }
 
 // wire is what crypto/tls takes for the network.
 type wire struct {
 	socket *os.File // while hands are shaken: its reads and writes block
-	c      *conn    // from then on
-	in     []byte   // what the loop has read
-	eof    bool
+	// From then on:
+	in      []byte // what the loop has read
+	eof     bool
+	out     *driver.Output // the connection's
+	buffers *driver.Buffers
+	// own is how many bytes at the end of out are neither the handler's nor their
+	// wrapping; they come while nothing is encrypted.
+	own        int
+	encrypting bool
 }
 
 // noMore tells crypto/tls that what was read is used up. To it that is a deadline that
@@ -89,9 +94,9 @@ func (w *wire) Write(b []byte) (int, error) {
 	if w.socket != nil {
 		return w.socket.Write(b)
 	}
-	w.c.out.Append(&w.c.l.buffers, b)
-	if s := w.c.tls; !s.encrypting {
-		s.own += len(b)
+	w.out.Append(w.buffers, b)
+	if !w.encrypting {
+		w.own += len(b)
 	}
 	return len(b), nil
 }
@@ -130,7 +135,7 @@ func shakeHands(ctx context.Context, fd int, cfg *tls.Config, role func(net.Conn
 const plainText = "-ERR this address speaks TLS only\r\n"
 
 // refuseTime is how long a peer may take to read why its handshake failed.
-const refuseTime = time.Second
+const refuseTime = 250 * time.Millisecond
 
 // refuse ends a failed handshake so that the peer gets to know why: a close with
 // unread input would send a reset that overtakes the alert.
@@ -161,7 +166,7 @@ func reason(err error) error {
 // begin gives the session to the loop. What came right behind the handshake is kept
 // for the handler.
 func (s *session) begin(c *conn) {
-	s.wire.c = c
+	s.wire.out, s.wire.buffers = &c.out, &c.l.buffers
 	plain, err := c.decrypt(nil)
 	if len(plain) > 0 {
 		c.keep(plain)
@@ -246,11 +251,11 @@ func (c *conn) take(b []byte) {
 
 // keep adds b to what is kept.
 func (c *conn) keep(b []byte) {
-	if c.in == nil {
+	switch {
+	case c.in == nil:
 		c.in = c.l.buffers.Get(len(b))
-	}
-	for cap(c.in)-len(c.in) < len(b) {
-		c.growInput()
+	case cap(c.in)-len(c.in) < len(b):
+		c.growInput(len(b))
 	}
 	c.in = append(c.in, b...)
 }
@@ -259,7 +264,7 @@ func (c *conn) keep(b []byte) {
 // when that is due.
 func (c *conn) encrypt() {
 	s := c.tls
-	s.encrypting = true
+	s.wire.encrypting = true
 	for s.plain.Size() > 0 && c.out.Size() < encryptAhead {
 		b := s.plain.First()
 		n, err := s.Write(b)
@@ -270,7 +275,7 @@ func (c *conn) encrypt() {
 		s.ahead += n
 		s.plain.Drop(&c.l.buffers, n)
 	}
-	s.encrypting = false
+	s.wire.encrypting = false
 	if c.state == flushing && s.plain.Size() == 0 && !s.notified {
 		s.notified = true
 		_ = s.CloseWrite() // which only writes close_notify
@@ -298,7 +303,9 @@ func (c *conn) shaken(s *session, err error) {
 	if c.state != shaking {
 		return
 	}
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ioloop.ErrTLS, err)
+	} else {
 		err = c.l.control(unix.EPOLL_CTL_ADD, c.fd, unix.EPOLLIN)
 	}
 	if err != nil {
@@ -322,4 +329,13 @@ func (a *Accepted) Handshake(ctx context.Context, cfg *tls.Config) error {
 	}
 	a.tls = s
 	return nil
+}
+
+// last is text as TLS sends it, for a connection that no loop gets.
+func (s *session) last(text []byte) []byte {
+	out := &driver.Output{}
+	s.wire.out, s.wire.buffers = out, &driver.Buffers{}
+	_, _ = s.Write(text)
+	_ = s.CloseWrite()
+	return out.First() // a line is less than a chunk
 }

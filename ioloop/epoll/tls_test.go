@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmain/internal/certtest"
 	"ringmain/ioloop"
 	"ringmain/ioloop/looptest"
 )
@@ -30,12 +31,21 @@ func (l tlsLoop) Dial(address string, timeout time.Duration, h ioloop.Handler) {
 	l.DialTLS(address, timeout, func() *tls.Config { return l.cfg }, h)
 }
 
+func newSecrets(t *testing.T) looptest.Secrets {
+	t.Helper()
+	server, client, err := certtest.Mutual()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return looptest.Secrets{Server: server, Client: client}
+}
+
 func TestDriverConformsWithTLS(t *testing.T) {
-	looptest.Run(t, &tlsHarness{newHarness(), looptest.NewSecrets(t)})
+	looptest.Run(t, &tlsHarness{newHarness(), newSecrets(t)})
 }
 
 func TestDriverConformsWithTLSOfTheEarlierVersion(t *testing.T) {
-	secrets := looptest.NewSecrets(t)
+	secrets := newSecrets(t)
 	secrets.Server.MaxVersion = tls.VersionTLS12
 	looptest.Run(t, &tlsHarness{newHarness(), secrets})
 }

@@ -21,6 +21,21 @@ var dataTests = []test{
 			}
 		})
 	}},
+	{"much more comes behind a little that is kept", func(e *env) {
+		text := pattern(300_000)
+		server := newProbe(e)
+		server.data = func(b []byte) int {
+			if len(b) < len(text) {
+				return 0
+			}
+			return len(b)
+		}
+		peer := e.peer(server)
+		send(e, peer, string(text[:3]))
+		e.wait("a little is kept", func() bool { return server.conn.Kept() == 3 })
+		send(e, peer, string(text[3:]))
+		e.wait("all is consumed", func() bool { return bytes.Equal(server.got, text) })
+	}},
 	{"kept input is not offered again by itself", func(e *env) {
 		server := newProbe(e)
 		server.data = func([]byte) int { return 0 }

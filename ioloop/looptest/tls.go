@@ -5,34 +5,10 @@ import (
 	"net"
 	"testing"
 	"time"
-
-	"ringmain/internal/certtest"
 )
 
 // Secrets are what the two ends of TLS connections need in a test.
 type Secrets struct{ Server, Client *tls.Config }
-
-// NewSecrets makes new ones: each end asks for the other's certificate.
-func NewSecrets(t testing.TB) Secrets {
-	t.Helper()
-	authority, err := certtest.NewAuthority("looptest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	issued, err := authority.Issue("localhost", time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := issued.TLS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs := []tls.Certificate{cert}
-	return Secrets{
-		Server: &tls.Config{Certificates: certs, ClientCAs: authority.Pool(), ClientAuth: tls.RequireAndVerifyClientCert},
-		Client: &tls.Config{Certificates: certs, RootCAs: authority.Pool(), ServerName: "127.0.0.1"},
-	}
-}
 
 // tlsPeer is a Peer with TLS on a real TCP socket.
 type tlsPeer struct {
