@@ -112,6 +112,8 @@ const (
 	// Transaction is MULTI and what belongs to it: the proxy keeps the commands of a
 	// transaction, and sends them together.
 	Transaction
+	// Tracking is CLIENT TRACKING: the client gets connections of its own.
+	Tracking
 	// Unblock is CLIENT UNBLOCK: the proxy knows where the other client waits.
 	Unblock
 	// FleetWait is WAIT and WAITAOF: every server is asked, and the least counts.
@@ -152,7 +154,7 @@ const (
 // server.
 func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, AnyServer, Local, Select, Transaction, Unblock, FleetWait, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
+	case Refused, AnyServer, Local, Select, Transaction, Tracking, Unblock, FleetWait, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
 		return false
 	}
 	return true
@@ -162,6 +164,9 @@ func (p Policy) mayWrite() bool {
 // slices that hold something for each command (a function, a counter), and
 // differs from one build to the next.
 func (c *Command) ID() int { return c.id }
+
+// Within reports whether c is a subcommand of container, or container itself.
+func (c *Command) Within(container *Command) bool { return c == container || c.parent == container }
 
 // IsContainer reports whether c has subcommands, as CLIENT has.
 func (c *Command) IsContainer() bool { return len(c.children) > 0 }

@@ -26,6 +26,7 @@ var Differences = []Difference{
 		"Over the servers of the pool that catches all keys which no route with a prefix does, or of the listener's pool", "other pools' keys have other owners"},
 	{[]string{"multi", "exec", "watch"}, "All keys of a transaction live on one server: the command that names another gets `CROSSSLOT`, and EXEC is refused. Commands that concern all servers, SELECT and HELLO are refused within it. What only the server would refuse when it is queued is told by EXEC's refusal. If the connection on which keys are watched is lost, EXEC answers as if they had changed",
 		"there is no transaction over servers, and the commands are sent to theirs together when EXEC comes"},
+	{[]string{"client|tracking"}, "In RESP3 only, without REDIRECT. After the loss of a server, or SELECT, the client is told to forget all keys", "each server tracks the keys that it has"},
 	{[]string{"wait", "waitaof"}, "The least of what the servers say", "a client's writes may be on any of them"},
 	{[]string{"mset"}, "Over several servers, not all or nothing", "there is no transaction over servers"},
 	{[]string{"mget", "del", "unlink", "exists", "touch"}, "Over several servers, not at one moment", "each server executes its part by itself"},

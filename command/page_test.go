@@ -57,6 +57,7 @@ var how = map[Policy]string{
 	AllLoops:     "the proxy, of all its clients",
 	Select:       "the proxy",
 	Transaction:  "the proxy, and the server of the transaction's keys",
+	Tracking:     "the proxy, and each server on a connection of the client's own",
 	Unblock:      "the proxy, and the server that the other client waits for",
 	FleetWait:    "all servers; the least of their numbers",
 	FleetSum:     "all servers; the numbers are added",

@@ -9,7 +9,6 @@ const (
 	needSubcommand = "it needs a subcommand"
 
 	noPubSub         = "publish and subscribe are not there yet"
-	noTracking       = "client-side caching is not there yet"
 	noImport         = "data is imported into servers past the proxy"
 	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
 	noMonitor        = "the proxy has no monitor yet"

@@ -361,7 +361,7 @@ func TestEveryCommandThatIsServedHasACase(t *testing.T) {
 			cases[nameOf(args)] = true
 		}
 	}
-	for _, scenes := range []map[string]string{transactionScenes, blockingScenes} {
+	for _, scenes := range []map[string]string{transactionScenes, blockingScenes, trackingScenes} {
 		for _, scene := range scenes {
 			for line := range strings.Lines(scene) {
 				if words := strings.Fields(line); len(words) > 1 {

@@ -14,10 +14,11 @@ const (
 	CutIdle                 // it sent nothing for too long
 	CutStranger             // it did not authenticate in time, or sent too much before
 	CutKilled               // another client ended it
+	CutTracking             // keys cannot be tracked for it any more
 	Cuts         int = iota // how many there are
 )
 
-var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "unauthenticated", "killed"}
+var cutNames = [Cuts]string{"stall", "output", "memory", "lost_reply", "protocol", "http", "idle", "unauthenticated", "killed", "tracking"}
 
 // String is the reason as a label's value.
 func (c Cut) String() string { return cutNames[c] }

@@ -27,6 +27,7 @@ func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, si
 		request = resp.AppendCommand(s.scratch(), r.Args...)
 		s.core.keepScratch(request)
 	}
+	s.announce(l.Conn())
 	s.suspend()
 	s.waiting = true
 	l.SendBlocking(&errand{s: s, l: l, keep: borrowed}, s.await(size), request, cmd.MayWrite(), blockTime(cmd, r.Args))

@@ -42,6 +42,7 @@ func (s *Session) selectDatabase(args [][]byte) bool {
 		return true
 	}
 	s.client.Database = n
+	s.changedDatabase()
 	s.answer(replyOK)
 	return true
 }

@@ -29,6 +29,9 @@ func (s *Session) execute(r *resp.Request, size int) bool {
 		s.client.ReplySkip = skip
 		return false
 	}
+	if s.tracking != nil {
+		s.announced()
+	}
 	return true
 }
 
@@ -70,6 +73,8 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.answerLocally(cmd, r.Args)
 	case command.Transaction:
 		return s.transact(cmd, r, size)
+	case command.Tracking:
+		return s.track(r.Args)
 	case command.Unblock:
 		return s.unblockOther(r.Args)
 	case command.FleetWait:
@@ -145,6 +150,7 @@ func (s *Session) transmit(to backend.Receiver, conn *backend.Conn, cmd *command
 		raw = resp.AppendCommand(s.scratch(), r.Args...)
 		s.core.keepScratch(raw)
 	}
+	s.announce(conn)
 	conn.Send(to, s.await(size), raw, cmd.MayWrite(), cmd.Slow)
 }
 
@@ -164,6 +170,7 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	if cmd.ID() == resetID {
 		s.restart()
 	}
+	protocol := s.client.Protocol
 	call := &s.core.call
 	*call = local.Call{Command: cmd, Args: args, Client: &s.client, Out: s.scratch(), Session: s}
 	s.core.Local.Answer(call)
@@ -180,6 +187,9 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	}
 	if len(call.Out) > 0 {
 		s.answer(call.Out)
+	}
+	if s.client.Protocol != protocol {
+		s.changedProtocol()
 	}
 	if call.Quit {
 		s.end()

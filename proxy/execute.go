@@ -95,6 +95,7 @@ func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 	}
 	s.core.queuedBytes -= tx.size
 	s.tx = nil
+	s.announce(conn)
 	conn.Send(x, 0, requestMulti, false, false)
 	for i, q := range tx.queued {
 		if !q.local() {
@@ -168,7 +169,7 @@ func (x *execution) Failed(i uint64, f *backend.Failure) {
 // them in any case.
 func (x *execution) release(clean bool) {
 	if l := x.tx.lease; l != nil && !x.tx.borrowed {
-		x.s.giveBack(l, clean && !x.naked)
+		x.s.giveBack(l, clean && !x.naked && !x.tx.changed)
 	}
 }
 

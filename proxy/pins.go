@@ -52,21 +52,17 @@ func (s *Session) settled() bool {
 // lease asks for a connection of the session's own to a place. Without one the command
 // has to wait or, with done set, has been answered.
 func (s *Session) lease(p router.Place) (l *backend.Lease, done bool) {
-	if s.pins == nil {
-		s.pins = &pins{s: s}
-	}
-	pins, node := s.pins, s.core.nodes[p.Server]
+	pins, node := s.ownPins(), s.core.nodes[p.Server]
 	// A server that is known to be down is not dialled for each client.
-	if f := s.connTo(p).Refusal(); f != nil {
+	if f := s.sharedConn(p).Refusal(); f != nil {
 		pins.asked = 0
 		s.answer(f.AppendReply(nil))
 		return nil, true
 	}
-	l = node.Lease(s.client.Protocol, int(p.Database)+s.client.Database, pins)
+	l = s.newLease(p.Server, p.Database)
 	now := s.core.loop.Elapsed()
 	switch {
 	case l != nil:
-		pins.leases = append(pins.leases, l)
 	case pins.asked == 0:
 		pins.asked = now
 		s.core.loop.After(s.core.Servers[p.Server].Request, s.askAgain)
@@ -81,6 +77,23 @@ func (s *Session) lease(p router.Place) (l *backend.Lease, done bool) {
 	}
 	pins.asked = 0
 	return l, false
+}
+
+func (s *Session) ownPins() *pins {
+	if s.pins == nil {
+		s.pins = &pins{s: s}
+	}
+	return s.pins
+}
+
+// newLease is a lease of the session's, nil if there is none to be had.
+func (s *Session) newLease(server, database int32) *backend.Lease {
+	pins := s.ownPins()
+	l := s.core.nodes[server].Lease(s.client.Protocol, int(database)+s.client.Database, pins)
+	if l != nil {
+		pins.leases = append(pins.leases, l)
+	}
+	return l
 }
 
 const errNoLease = "ERR too many clients wait, watch keys or track them: the connections to the server that may be used for that are taken"
@@ -107,10 +120,16 @@ func (p *pins) remove(l *backend.Lease) {
 }
 
 // restart puts the session back to how it began, for RESET.
-func (s *Session) restart() { s.endTransaction() }
+func (s *Session) restart() {
+	s.endTransaction()
+	s.trackNothing()
+}
 
 // leave lets go of all that the session has on servers.
 func (s *Session) leave() {
+	if s.tracking != nil && s.tracking.again != nil {
+		s.tracking.again.Stop()
+	}
 	if s.pins != nil {
 		leases := s.pins.leases
 		s.pins.leases = nil
@@ -130,6 +149,7 @@ func (p *pins) Lost(l *backend.Lease) {
 	if tx := p.s.tx; tx != nil && tx.lease == l {
 		tx.lease, tx.lost = nil, true
 	}
+	p.s.untrack(l)
 }
 
 // errand is a request on a lease. It implements backend.Receiver.

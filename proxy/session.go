@@ -57,6 +57,7 @@ type Session struct {
 	resuming  bool // Data comes, with input that is kept
 	pins      *pins
 	tx        *transaction
+	tracking  *tracking
 
 	blocked bool // reading is paused until the window or a queue opens
 	queued  bool // blocked until a server's queue has room: Writable comes

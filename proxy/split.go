@@ -53,7 +53,9 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
 		c.keepScratch(part)
-		s.connTo(c.split.Place(g)).Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
+		conn := s.connTo(c.split.Place(g))
+		s.announce(conn)
+		conn.Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
 	}
 	if c.split.Keys() > keptKeys {
 		c.split = router.Split{}

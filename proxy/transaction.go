@@ -25,6 +25,7 @@ type transaction struct {
 	// is the one that tracks keys, and stays when the transaction ends.
 	lease    *backend.Lease
 	borrowed bool
+	changed  bool // the lease has another protocol or database than it was made for
 	lost     bool // the connection with the watched keys: they may have changed
 	placed   bool // place is known
 	place    router.Place
@@ -136,6 +137,9 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 // ownLease is a connection of the session's own to a place: that which tracks keys, if
 // there is one, else a new one. See lease.
 func (s *Session) ownLease(place router.Place) (l *backend.Lease, borrowed, done bool) {
+	if s.tracking != nil && s.trackedConn(place) != nil {
+		return s.tracking.leases[place.Server], true, true
+	}
 	l, done = s.lease(place)
 	return l, false, done
 }
@@ -151,6 +155,8 @@ func (s *Session) endTransaction() {
 	s.tx = nil
 	switch {
 	case tx.lease == nil || s.gone:
+	case tx.changed:
+		s.giveBack(tx.lease, false)
 	case tx.borrowed:
 		tx.lease.Conn().Send(ignored{}, 0, requestUnwatch, false, false)
 	default:

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"strconv"
+
 	"ringmain/backend"
+	"ringmain/resp"
 	"ringmain/router"
 )
 
@@ -9,5 +12,36 @@ import (
 // each protocol and database that its loop's clients use. A pool that has a database
 // of its own knows no other (see selectDatabase), so one of the two numbers is 0.
 func (s *Session) connTo(p router.Place) *backend.Conn {
+	if s.tracking != nil {
+		if c := s.trackedConn(p); c != nil {
+			return c
+		}
+	}
+	return s.sharedConn(p)
+}
+
+// sharedConn is connTo but for clients that have connections of their own.
+func (s *Session) sharedConn(p router.Place) *backend.Conn {
 	return s.core.nodes[p.Server].Conn(s.client.Protocol, int(p.Database)+s.client.Database)
+}
+
+// changedProtocol has the connections of the session's own follow HELLO.
+func (s *Session) changedProtocol() {
+	s.trackElsewhere()
+	s.tx.follow(resp.AppendCommand(nil, "HELLO", strconv.Itoa(s.client.Protocol)))
+}
+
+// changedDatabase has the connections of the session's own follow SELECT.
+func (s *Session) changedDatabase() {
+	s.trackElsewhere()
+	s.tx.follow(resp.AppendCommand(nil, "SELECT", strconv.Itoa(s.client.Database)))
+}
+
+// follow has the connection on which keys are watched changed by a request. It is not
+// for others then.
+func (tx *transaction) follow(request []byte) {
+	if tx != nil && tx.lease != nil {
+		tx.changed = true
+		tx.lease.Conn().Send(ignored{}, 0, request, false, false)
+	}
 }

@@ -73,6 +73,16 @@ func (s *Snapshot) Reaches(scope Scope, server int32) bool {
 	return s.some(scope, func(p *pool) bool { return p.first <= server && server < p.first+p.count })
 }
 
+// DatabaseOf is the database that holds the keys of a server's pool.
+func (s *Snapshot) DatabaseOf(server int32) int32 {
+	for i := range s.pools {
+		if p := &s.pools[i]; p.first <= server && server < p.first+p.count {
+			return p.database
+		}
+	}
+	return 0
+}
+
 // OwnDatabase reports whether a pool of scope keeps its keys in another database than
 // the servers' first.
 func (s *Snapshot) OwnDatabase(scope Scope) bool {

@@ -41,21 +41,6 @@ func clientSwitch(_ *Answers, c *Call) {
 	c.ok()
 }
 
-// clientTrackingInfo is CLIENT TRACKINGINFO of a client whose tracking is off.
-func clientTrackingInfo(_ *Answers, c *Call) {
-	c.mapping(3)
-	c.bulk("flags")
-	c.Out = resp.AppendSet(c.Out, c.Client.Protocol, 1)
-	c.bulk("off")
-	c.bulk("redirect")
-	c.integer(-1)
-	c.bulk("prefixes")
-	c.array(0)
-}
-
-// clientGetRedir is CLIENT GETREDIR of a client whose tracking is off.
-func clientGetRedir(_ *Answers, c *Call) { c.integer(-1) }
-
 // NormalClient is the type of clients that subscribe to nothing, PubSubClient that of
 // the others.
 const (

@@ -21,6 +21,8 @@ type Client struct {
 	LibVer   string
 	Protocol int // 2 or 3
 	Database int // SELECT
+	// Tracking is nil while CLIENT TRACKING is off.
+	Tracking *Tracking
 	// User is whom the client has authenticated as; nil: nobody yet, or there are no
 	// users.
 	User *users.User
@@ -117,6 +119,7 @@ var functions = func() []function {
 		"client|reply":                  clientReply,
 		"client|no-evict":               clientSwitch,
 		"client|no-touch":               clientSwitch,
+		"client|caching":                clientCaching,
 		"client|trackinginfo":           clientTrackingInfo,
 		"client|getredir":               clientGetRedir,
 		"acl|whoami":                    aclWhoAmI,

@@ -1,0 +1,257 @@
+package proxy
+
+import (
+	"time"
+
+	"ringmain/backend"
+	"ringmain/command"
+	"ringmain/ioloop"
+	"ringmain/metric"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+	"ringmain/router"
+)
+
+// tracking is what a session has whose client keeps copies of values and is told when
+// they change (CLIENT TRACKING, RESP3). Servers track by connection, so it has one of its own to
+// each server, and all its commands go there.
+type tracking struct {
+	leases []*backend.Lease // by the server's index; nil: none at present
+	again  ioloop.Timer     // of a broadcasting client that lacks some
+}
+
+// trackAgain is how long a client that is told of all keys waits for a server that was
+// lost before it tries to reach it.
+const trackAgain = time.Second
+
+// flushAll tells a client that nothing that it keeps is to be relied on.
+var flushAll = []byte(">2\r\n$10\r\ninvalidate\r\n_\r\n")
+
+// track is CLIENT TRACKING.
+func (s *Session) track(args [][]byte) bool {
+	wanted, text := local.ParseTracking(args[2:], s.client.Tracking)
+	if text != "" {
+		s.fail(text)
+		return true
+	}
+	if !s.settled() { // they have gone another way
+		return false
+	}
+	if wanted == nil {
+		s.trackNothing()
+		s.answer(replyOK)
+		return true
+	}
+	s.beginTracking(wanted)
+	return true
+}
+
+// beginTracking has all servers track for the client. Those that are down will when they are
+// back.
+func (s *Session) beginTracking(wanted *local.Tracking) {
+	s.client.Tracking = wanted
+	if s.tracking == nil {
+		s.tracking = &tracking{leases: make([]*backend.Lease, len(s.core.nodes))}
+	}
+	start := &trackingStart{s: s, seq: s.await(0), left: 1}
+	s.suspend()
+	for i, present := range s.tracking.leases {
+		if present == nil {
+			start.left++
+			if !s.trackAt(int32(i), start) {
+				start.left--
+			}
+			continue
+		}
+		start.left++
+		present.Conn().Send(start, 0, wanted.AppendRequest(nil, true), false, false)
+	}
+	start.answered()
+}
+
+// trackAt takes a connection to a server on which that tracks for the client; its reply
+// to CLIENT TRACKING goes to to. It reports false if there is nothing to be had, or
+// nothing needed, there.
+func (s *Session) trackAt(server int32, to backend.Receiver) bool {
+	if s.client.Protocol != 3 || !s.core.Snapshot.Reaches(s.scope, server) || s.gone {
+		return false
+	}
+	if s.sharedConn(router.Place{Server: server, Database: s.core.Snapshot.DatabaseOf(server)}).Refusal() != nil {
+		s.trackLater()
+		return false
+	}
+	l := s.newLease(server, s.core.Snapshot.DatabaseOf(server))
+	if l == nil {
+		s.cut(metric.CutTracking, "it has keys tracked, and the connections to the server that may be used for that are taken")
+		return false
+	}
+	s.tracking.leases[server] = l
+	l.Conn().Send(to, uint64(server), s.client.Tracking.AppendRequest(nil, false), false, false)
+	return true
+}
+
+// trackedConn is the session's own connection to a place. It is nil if the server is
+// down, so that the shared one, too, fails at once, and if the client cannot be told of
+// anything in its protocol.
+func (s *Session) trackedConn(p router.Place) *backend.Conn {
+	l := s.tracking.leases[p.Server]
+	if l == nil && s.trackAt(p.Server, &trackingAgain{s: s}) {
+		l = s.tracking.leases[p.Server]
+	}
+	if l == nil {
+		return nil
+	}
+	return l.Conn()
+}
+
+// announce has the server know, ahead of a command on c, that CLIENT CACHING was said of
+// it.
+func (s *Session) announce(c *backend.Conn) {
+	if s.tracking == nil || !s.client.Tracking.Caching {
+		return
+	}
+	request := requestCachingYes
+	if s.client.Tracking.OptOut {
+		request = requestCachingNo
+	}
+	c.Send(ignored{}, 0, request, false, false)
+}
+
+var (
+	requestCachingYes = resp.AppendCommand(nil, "CLIENT", "CACHING", "YES")
+	requestCachingNo  = resp.AppendCommand(nil, "CLIENT", "CACHING", "NO")
+	clientContainer   = command.Container([]byte("client"))
+)
+
+// announced takes note that a command was executed: CLIENT CACHING is over, unless the
+// commands that it concerns are still being queued.
+func (s *Session) announced() {
+	if !s.inMulti() && (s.last == nil || !s.last.Within(clientContainer)) {
+		s.client.Tracking.Caching = false
+	}
+}
+
+// untrack takes a lost lease out of those that track. The client cannot rely on what it
+// keeps of that server.
+func (s *Session) untrack(l *backend.Lease) {
+	if s.tracking == nil {
+		return
+	}
+	for i, own := range s.tracking.leases {
+		if own == l {
+			s.tracking.leases[i] = nil
+			s.push(flushAll)
+			s.trackLater()
+		}
+	}
+}
+
+// trackLater takes up the connections again which a client needs that is told of keys
+// it has not read.
+func (s *Session) trackLater() {
+	if s.gone || !s.client.Tracking.Broadcast || s.tracking.again != nil {
+		return
+	}
+	s.tracking.again = s.core.loop.After(trackAgain, func() {
+		if s.tracking == nil || s.gone {
+			return
+		}
+		s.tracking.again = nil
+		s.trackEverywhere()
+	})
+}
+
+func (s *Session) trackEverywhere() {
+	for i, l := range s.tracking.leases {
+		if l == nil {
+			s.trackAt(int32(i), &trackingAgain{s: s})
+		}
+	}
+}
+
+// trackElsewhere begins anew, on other connections, because the client has chosen
+// another protocol or database.
+func (s *Session) trackElsewhere() {
+	if s.tracking == nil {
+		return
+	}
+	s.dropTracking()
+	if s.client.Protocol == 3 {
+		s.push(flushAll)
+	}
+	if s.client.Tracking.Broadcast {
+		s.trackEverywhere()
+	}
+}
+
+// trackNothing switches tracking off.
+func (s *Session) trackNothing() {
+	if s.tracking == nil {
+		return
+	}
+	s.dropTracking()
+	if s.tracking.again != nil {
+		s.tracking.again.Stop()
+	}
+	s.tracking, s.client.Tracking = nil, nil
+}
+
+func (s *Session) dropTracking() {
+	for i, l := range s.tracking.leases {
+		if l != nil {
+			s.tracking.leases[i] = nil
+			if s.tx != nil && s.tx.lease == l {
+				s.tx.lease, s.tx.lost = nil, true
+			}
+			s.giveBack(l, false)
+		}
+	}
+}
+
+// trackingStart receives the servers' replies to the CLIENT TRACKING that a client has
+// sent. It implements backend.Receiver.
+type trackingStart struct {
+	s       *Session
+	seq     uint64
+	left    int // servers that have not answered, and one until all are asked
+	refusal []byte
+}
+
+// Reply implements backend.Receiver.
+func (t *trackingStart) Reply(_ uint64, b []byte, last bool) {
+	if resp.IsError(b) && t.refusal == nil {
+		t.refusal = append(t.refusal, b...)
+	}
+	if last {
+		t.answered()
+	}
+}
+
+// Failed implements backend.Receiver.
+func (t *trackingStart) Failed(uint64, *backend.Failure) { t.answered() }
+
+func (t *trackingStart) answered() {
+	if t.left--; t.left > 0 || t.s.gone {
+		return
+	}
+	if t.refusal != nil {
+		t.s.trackNothing()
+		t.s.Reply(t.seq, t.refusal, true)
+		return
+	}
+	t.s.Reply(t.seq, replyOK, true)
+}
+
+// trackingAgain receives the reply of a server that is to track again. It implements
+// backend.Receiver.
+type trackingAgain struct{ s *Session }
+
+// Reply implements backend.Receiver.
+func (t *trackingAgain) Reply(_ uint64, b []byte, _ bool) {
+	if resp.IsError(b) {
+		t.s.cut(metric.CutTracking, "it has keys tracked, and a server refuses to")
+	}
+}
+
+// Failed implements backend.Receiver.
+func (t *trackingAgain) Failed(uint64, *backend.Failure) {}
