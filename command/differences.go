@@ -59,6 +59,7 @@ var Differences = []Difference{
 		"cluster|slaves", "cluster|count-failure-reports", "asking", "readonly", "readwrite"},
 		"As of a Redis Cluster of one node, which has all slots; its address is the one that the client has connected to. Clients that call themselves `rueidis` or `SE.Redis` (`CLIENT SETINFO`) are told that there is no cluster",
 		"cluster clients and others work alike; these two ask every server whether it is of a cluster, and would refuse to send commands of keys with several slots"},
+	{[]string{"monitor"}, "The commands of the proxy's clients, and not those within scripts", "servers know neither the proxy's clients nor their addresses"},
 	{[]string{"debug"}, "Answered as by a Redis in which it is not enabled", "it could harm servers that others share"},
 	{[]string{"memory|purge"}, "On all servers", "it is they that keep the data"},
 	{[]string{"acl|cat"}, "Of all commands of this page, whatever the servers have", "the proxy answers from its own table"},

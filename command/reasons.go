@@ -11,7 +11,6 @@ const (
 	noPubSub         = "publish and subscribe are not there yet"
 	noImport         = "data is imported into servers past the proxy"
 	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
-	noMonitor        = "the proxy has no monitor yet"
 	noLatency        = "the proxy keeps no record of latencies yet"
 	noSlowlog        = "the proxy keeps no log of slow commands yet"
 	debugsScripts    = "a server that debugs a script serves nobody else"

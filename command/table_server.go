@@ -194,7 +194,7 @@ var serverRows = []Command{
 	{Name: "module|unload", Arity: 3, Flags: Admin | NoScript | NoAsyncLoading,
 		Access: AccessAdmin, Policy: Refused, Reason: changesModules, Since: "4.0.0",
 		Summary: "Unloads a module", Args: `name`},
-	{Name: "monitor", Arity: 1, Flags: Admin | NoScript | Loading | Stale, Access: AccessAdmin, Policy: Refused, Reason: noMonitor,
+	{Name: "monitor", Arity: 1, Flags: Admin | NoScript | Loading | Stale, Access: AccessAdmin, Policy: AllLoops,
 		Since:   "1.0.0",
 		Summary: "Shows all commands as the server gets them"},
 	{Name: "psync", Arity: -3, Flags: Admin | NoScript | NoAsyncLoading | NoMulti,

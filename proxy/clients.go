@@ -26,6 +26,8 @@ type Peers struct {
 	// than it takes to execute them: a pause, clients that monitor.
 	attention atomic.Int32
 	pause     atomic.Pointer[pause] // changed with mu held
+	// monitored are the cores that have clients which monitor; changed with mu held.
+	monitored atomic.Pointer[[]*Core]
 }
 
 func (p *Peers) join(c *Core) {
@@ -89,6 +91,9 @@ func (s *Session) askLoops(cmd *command.Command, args [][]byte) bool {
 	case unpauseID:
 		s.unpauseClients()
 		return true
+	case monitorID:
+		s.monitor()
+		return true
 	}
 	return s.listClients(args)
 }
@@ -97,6 +102,7 @@ var (
 	killID    = command.ByName([]byte("client|kill")).ID()
 	pauseID   = command.ByName([]byte("client|pause")).ID()
 	unpauseID = command.ByName([]byte("client|unpause")).ID()
+	monitorID = command.ByName([]byte("monitor")).ID()
 )
 
 // listClients is CLIENT LIST.

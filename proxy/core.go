@@ -87,6 +87,9 @@ type Core struct {
 	// pausedSessions wait for the end of a pause, at pauseEnd.
 	pausedSessions []*Session
 	pauseEnd       ioloop.Timer
+	monitors       []*Session      // clients that are shown all commands
+	feeds          map[*Core]*feed // for other cores' monitors
+	line           []byte          // that is shown
 
 	stranger       resp.Limits // of requests before AUTH
 	strangers      strangers

@@ -54,12 +54,26 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 	case allowed(cmd.Access) > s.allowed && s.denied(cmd):
 		s.abort()
 		return true
-	case s.core.Peers.attention.Load() != 0 && s.paused(cmd):
-		return false
-	case s.inMulti() && s.queues(cmd):
+	}
+	attended := s.core.Peers.attention.Load() != 0
+	if attended {
+		if handled, waits := s.attend(cmd); handled {
+			return !waits
+		}
+	}
+	if s.inMulti() && s.queues(cmd) {
 		s.enqueue(cmd, r)
 		return true
 	}
+	done := s.carryOut(cmd, r, size)
+	if attended && done {
+		s.show(cmd, r.Args)
+	}
+	return done
+}
+
+// carryOut does what a command asks for that the client may send.
+func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool {
 	switch cmd.Policy {
 	case command.Forward:
 		return s.forward(cmd, r, size)

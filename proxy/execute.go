@@ -82,6 +82,7 @@ func (s *Session) exec(size int) bool {
 // sendTransaction sends all that the session has queued, in one piece.
 func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 	tx := s.tx
+	s.showQueued(tx)
 	for _, script := range tx.scripts {
 		if !script.givenTo(conn) {
 			s.core.load(script, conn)
@@ -108,6 +109,7 @@ func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 
 // execLocally is the reply to a transaction of which no server need know.
 func (s *Session) execLocally() []byte {
+	s.showQueued(s.tx)
 	out := redcon.AppendArray(nil, len(s.tx.queued))
 	for i := range s.tx.queued {
 		out = s.appendQueuedLocal(out, &s.tx.queued[i])

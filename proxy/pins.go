@@ -123,6 +123,7 @@ func (p *pins) remove(l *backend.Lease) {
 func (s *Session) restart() {
 	s.endTransaction()
 	s.trackNothing()
+	s.endMonitor()
 }
 
 // leave lets go of all that the session has on servers.

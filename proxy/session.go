@@ -229,6 +229,7 @@ func (s *Session) Closed(error) {
 	s.core.removeSession(s)
 	s.leave()
 	s.core.forgetPaused(s)
+	s.endMonitor()
 	s.releaseReplies()
 	if s.leaving {
 		s.leaving = false

@@ -20,6 +20,7 @@ type stillLoop struct {
 	sweep   func() // the latest timer's function
 	memory  int
 	posted  []func() // that a test calls, or not
+	atEnd   []func() // that end calls
 	full    bool     // no call is taken
 }
 
@@ -29,7 +30,17 @@ func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
 	l.sweep = f
 	return stillTimer{}
 }
-func (l *stillLoop) AtEnd(func()) {}
+func (l *stillLoop) AtEnd(f func()) { l.atEnd = append(l.atEnd, f) }
+
+// end ends an iteration.
+func (l *stillLoop) end() {
+	atEnd := l.atEnd
+	l.atEnd = nil
+	for _, f := range atEnd {
+		f()
+	}
+}
+
 func (l *stillLoop) Post(f func()) bool {
 	l.posted = append(l.posted, f)
 	return !l.full
@@ -81,7 +92,7 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 	cfg := &Config{
 		Limits: Limits{ClientOutput: 128 << 20, ClientStall: 30 * time.Second, Request: resp.Limits{
 			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
-		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
+		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }, Now: time.Now}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
 	}
 	for i := range n {
 		name := string(rune('a' + i))
