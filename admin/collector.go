@@ -135,6 +135,7 @@ func (e emitter) server(s *ServerStats, name Server) {
 	e.gauge(descs.up, oneIf(!s.Down), name.Pool, name.Node)
 	e.gauge(descs.inFlight, float64(s.InFlight), name.Pool, name.Node)
 	e.gauge(descs.queued, float64(s.Queued), name.Pool, name.Node)
+	e.gauge(descs.leases, float64(s.Leases), name.Pool, name.Node)
 	e.counter(descs.reconnects, s.Reconnects, name.Pool, name.Node)
 	e.counter(descs.serverReceived, s.Received, name.Pool, name.Node)
 	e.counter(descs.serverSent, s.Sent, name.Pool, name.Node)

@@ -12,7 +12,7 @@ type descriptions struct {
 
 	commands, commandDuration *prometheus.Desc
 
-	up, inFlight, queued, serverErrors, reconnects, serverReceived, serverSent, serverDuration *prometheus.Desc
+	up, inFlight, queued, leases, serverErrors, reconnects, serverReceived, serverSent, serverDuration *prometheus.Desc
 
 	loopUp, iterations, posted, lag *prometheus.Desc
 
@@ -42,6 +42,7 @@ func describe() *descriptions {
 	d.up = d.add("server_up", "Is 0 while commands for the server fail at once, in one loop at least; else 1.", "pool", "node")
 	d.inFlight = d.add("server_requests_in_flight", "Requests that await their replies.", "pool", "node")
 	d.queued = d.add("server_queue_bytes", "Bytes of requests that wait to be sent.", "pool", "node")
+	d.leases = d.add("server_leases", "Connections that clients have for themselves: they wait, watch keys or have them tracked.", "pool", "node")
 	d.serverErrors = d.add("server_errors_total", "What went wrong with the server, by kind.", "pool", "node", "kind")
 	d.reconnects = d.add("server_reconnects_total", "Connections that were set up in place of lost ones.", "pool", "node")
 	d.serverReceived = d.add("server_received_bytes_total", "Bytes that the server has sent.", "pool", "node")

@@ -28,6 +28,8 @@ type ServerStats struct {
 	InFlight int
 	// Queued is how many bytes wait to be handed to the kernel.
 	Queued int
+	// Leases is how many connections clients have for themselves.
+	Leases int
 }
 
 // ProcessStats is what is counted for all loops together.
@@ -67,4 +69,5 @@ func (s *ServerStats) add(o *ServerStats) {
 	s.Down = s.Down || o.Down
 	s.InFlight += o.InFlight
 	s.Queued += o.Queued
+	s.Leases += o.Leases
 }

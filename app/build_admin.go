@@ -128,7 +128,7 @@ func (w *worker) Stats() admin.LoopStats {
 		Iterations: w.loop.Iterations(), Posted: w.loop.Posted(), Buffers: w.loop.Memory(),
 	}
 	for _, s := range counted.Servers {
-		stats.Servers = append(stats.Servers, admin.ServerStats{Server: s.Server, Down: s.Down, InFlight: s.InFlight, Queued: s.Queued})
+		stats.Servers = append(stats.Servers, admin.ServerStats{Server: s.Server, Down: s.Down, InFlight: s.InFlight, Queued: s.Queued, Leases: s.Leases})
 	}
 	return stats
 }

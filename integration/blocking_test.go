@@ -1,7 +1,13 @@
 package integration
 
 import (
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"ringmain/internal/redistest"
 )
 
 // blockingScenes are played on Ringmain and on one Redis.
@@ -126,4 +132,163 @@ func TestBlockingCommandsReplyAsThoseOfRedis(t *testing.T) {
 	for name, scene := range blockingScenes {
 		st.play(t, name, scene)
 	}
+}
+
+func TestAClientIsUnblockedWhereverItIs(t *testing.T) {
+	st := newStage(t, 3, loops(2), withAdmin)
+	waiting := map[string]*wire{} // by number; on both loops
+	for range 4 {
+		w := dial(t, st.proxy.addr)
+		id := strings.Trim(w.do("CLIENT", "ID"), ":\r\n")
+		w.command("BLPOP", "list:"+id, "0")
+		waiting[id] = w
+	}
+	eventually(t, "all wait", func() bool { return st.blocked(t) == 4 })
+	other, n := dial(t, st.proxy.addr), 0
+	for id, w := range waiting {
+		args, want := []string{"CLIENT", "UNBLOCK", id}, "*-1\r\n"
+		if n++; n%2 == 0 {
+			args, want = append(args, "ERROR"), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+		}
+		expect(t, fmt.Sprint(args), other.do(args...), ":1\r\n")
+		expect(t, "the one that waited", w.next(), want)
+		expect(t, fmt.Sprint(args, " again"), other.do(args...), ":0\r\n")
+		expect(t, "PING", w.do("PING"), "+PONG\r\n")
+	}
+	if n := st.leases(t); n != 0 {
+		t.Errorf("%v connections are still lent out", n)
+	}
+}
+
+// Five hundred clients wait for elements of a few lists while others push them, and some
+// of those that wait leave.
+func TestEachElementIsDeliveredToOneOfManyThatWait(t *testing.T) {
+	st := newStage(t, 3, loops(2), withAdmin)
+	const clients, lists = 500, 10
+	type delivery struct{ client, list, element string }
+	delivered := make(chan delivery, 10*clients)
+	var readers sync.WaitGroup
+	var all []*wire
+	for i := range clients {
+		w := dial(t, st.proxy.addr)
+		all = append(all, w)
+		w.command("BLPOP", fmt.Sprint("list:", i%lists), "0")
+	}
+	eventually(t, "all wait", func() bool { return st.blocked(t) == clients })
+	// Some leave: what is pushed from now on is for the others.
+	gone := 0
+	for i := 0; i < clients; i += 7 {
+		gone++
+		_ = all[i].Close()
+		all[i] = nil
+	}
+	eventually(t, "those that left wait no more", func() bool { return st.blocked(t) == clients-gone })
+	for i, w := range all {
+		if w == nil {
+			continue
+		}
+		readers.Go(func() { // each goes on until an element says that it is over
+			for {
+				reply, err := w.receive()
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+				parts := strings.Split(reply, "\r\n")
+				if len(parts) != 6 {
+					t.Errorf("client %d: %q", i, reply)
+					return
+				}
+				if parts[4] == "over" {
+					return
+				}
+				delivered <- delivery{fmt.Sprint(i), parts[2], parts[4]}
+				if w.write([]byte(array("BLPOP", fmt.Sprint("list:", i%lists), "0"))) != nil {
+					t.Errorf("client %d cannot write", i)
+					return
+				}
+			}
+		})
+	}
+	const pushes = 300 // for each list
+	var pushers sync.WaitGroup
+	for p := range 4 {
+		w := dial(t, st.proxy.addr)
+		pushers.Go(func() {
+			for n := range pushes / 4 {
+				for l := range lists {
+					list := fmt.Sprint("list:", l)
+					if err := w.write([]byte(array("RPUSH", list, fmt.Sprint(list, "/", p, "/", n)))); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				for range lists {
+					if reply, err := w.receive(); err != nil || reply[0] != ':' {
+						t.Errorf("RPUSH: %q, %v", reply, err)
+						return
+					}
+				}
+			}
+		})
+	}
+	pushers.Wait()
+	seen := map[string]int{}
+	for range pushes * lists {
+		select {
+		case d := <-delivered:
+			seen[d.element]++
+			if seen[d.element] > 1 {
+				t.Errorf("%s was delivered %d times", d.element, seen[d.element])
+			}
+			if !strings.HasPrefix(d.element, d.list+"/") {
+				t.Errorf("%s came from %s", d.element, d.list)
+			}
+		case <-time.After(gross):
+			t.Fatalf("%d of %d elements were delivered", len(seen), pushes*lists)
+		}
+	}
+	over := dial(t, st.proxy.addr)
+	for l := range lists {
+		for range clients / lists {
+			over.do("RPUSH", fmt.Sprint("list:", l), "over")
+		}
+	}
+	readers.Wait()
+	eventually(t, "no connection is lent out", func() bool { return st.leases(t) == 0 })
+}
+
+// A server with a replica that does not answer cannot confirm writes.
+func TestWaitCountsTheReplicasOfEveryServer(t *testing.T) {
+	st := newStage(t, 2)
+	var replicas []*redistest.Server
+	for _, primary := range st.servers {
+		replica := redistest.Start(t)
+		if _, err := replica.Do("REPLICAOF", "127.0.0.1", primary.Port()); err != nil {
+			t.Fatal(err)
+		}
+		replicas = append(replicas, replica)
+	}
+	for _, replica := range replicas {
+		eventually(t, "the replica follows", func() bool {
+			info, err := replica.Do("INFO", "replication")
+			return err == nil && strings.Contains(fmt.Sprint(info), "master_link_status:up")
+		})
+	}
+	w := dial(t, st.proxy.addr)
+	for i := range 20 { // on both servers
+		expect(t, "SET", w.do("SET", fmt.Sprint("k", i), "v"), "+OK\r\n")
+	}
+	expect(t, "WAIT", w.do("WAIT", "1", "20000"), ":1\r\n")
+	if err := replicas[1].Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		expect(t, "SET", w.do("SET", fmt.Sprint("k", i), "w"), "+OK\r\n")
+	}
+	expect(t, "WAIT with a replica that hangs", w.do("WAIT", "1", "50"), ":0\r\n")
+	if err := replicas[1].Cont(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "WAIT", w.do("WAIT", "1", "20000"), ":1\r\n")
 }

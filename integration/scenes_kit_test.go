@@ -115,19 +115,35 @@ func (tr *troupe) act(line string) string {
 // blocked waits until so many clients wait on the servers.
 func (tr *troupe) blocked(number string) {
 	tr.Helper()
-	eventually(tr.T, number+" clients are blocked", func() bool {
-		total := 0
-		for _, s := range tr.servers {
-			reply, err := s.Do("INFO", "clients")
-			if err != nil {
-				tr.Fatal(err)
-			}
-			_, rest, _ := strings.Cut(fmt.Sprint(reply), "blocked_clients:")
-			n, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(rest, "\r", 2)[0]))
+	eventually(tr.T, number+" clients are blocked", func() bool { return fmt.Sprint(blockedOn(tr.T, tr.servers)) == number })
+}
+
+// blockedOn is how many clients wait on servers.
+func blockedOn(t *testing.T, servers []*redistest.Server) (total int) {
+	t.Helper()
+	for _, s := range servers {
+		info, err := s.Do("INFO", "clients")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(fmt.Sprint(info), "blocked_clients:")
+		n, _ := strconv.Atoi(strings.SplitN(rest, "\r", 2)[0])
+		total += n
+	}
+	return total
+}
+
+func (st *stage) blocked(t *testing.T) int { return blockedOn(t, st.servers) }
+
+// leases is how many connections clients have for themselves. The stage has withAdmin.
+func (st *stage) leases(t *testing.T) (total float64) {
+	t.Helper()
+	for name, n := range st.proxy.series(t) {
+		if strings.HasPrefix(name, "ringmain_server_leases{") {
 			total += n
 		}
-		return fmt.Sprint(total) == number
-	})
+	}
+	return total
 }
 
 func (tr *troupe) leave() {

@@ -28,6 +28,8 @@ type ServerStats struct {
 	// InFlight is how many requests await their replies, Queued how many bytes wait
 	// to be handed to the kernel.
 	InFlight, Queued int
+	// Leases is how many connections sessions have for themselves.
+	Leases int
 }
 
 // Families are the names of the families of commands that are counted: the
@@ -55,7 +57,8 @@ func (c *Core) Stats() Stats {
 }
 
 func serverStats(n *backend.Node) ServerStats {
-	return ServerStats{Server: n.Stats(), Down: n.Down(), InFlight: n.InFlight(), Queued: n.Queued()}
+	leases, _ := n.Leases()
+	return ServerStats{Server: n.Stats(), Down: n.Down(), InFlight: n.InFlight(), Queued: n.Queued(), Leases: leases}
 }
 
 // resultOf tells a reply's result by its beginning.
