@@ -12,6 +12,7 @@ import (
 	"ringmain/command"
 	"ringmain/internal/difftest"
 	"ringmain/internal/redistest"
+	"ringmain/proxy/tenant"
 )
 
 // arena has Ringmain in front of three servers, and one server that is told the
@@ -27,15 +28,41 @@ type arena struct {
 	// value is whether the command may write.
 	known map[string]bool
 	tags  []string // one at least for each server, in turn
+	// tenant: what is compared is sent by a user with tenantPrefix.
+	tenant bool
 }
 
 func newArena(t *testing.T, options ...option) *arena {
 	t.Helper()
 	a := &arena{nodes: startRedis(t, 3), lone: redistest.Start(t), known: map[string]bool{}, tally: newTally()}
+	return a.begin(t, options...)
+}
+
+// begin starts Ringmain in front of the servers.
+func (a *arena) begin(t *testing.T, options ...option) *arena {
+	t.Helper()
 	a.proxy = start(t, servers(a.nodes...), options...)
 	a.learnCommands(t)
 	a.findTags(t)
 	return a
+}
+
+// client connects to Ringmain, as the user whose requests are compared.
+func (a *arena) client(t *testing.T) *wire {
+	t.Helper()
+	w := dial(t, a.proxy.Addr())
+	if a.tenant {
+		expect(t, "AUTH", w.do(tenantLogin...), "+OK\r\n")
+	}
+	return w
+}
+
+// prefix is what that user's keys begin with on the servers.
+func (a *arena) prefix() string {
+	if a.tenant {
+		return tenantPrefix
+	}
+	return ""
 }
 
 // newControl has a real server in Ringmain's place, so that a comparison that is
@@ -53,7 +80,7 @@ func newControl(t *testing.T) *arena {
 // refuse.
 func (a *arena) serves(args []string) bool {
 	c := lookup(args)
-	return a.control || c != nil && c.Policy != command.Refused
+	return a.control || c != nil && c.Policy != command.Refused && (!a.tenant || tenant.Serves(c))
 }
 
 func (a *arena) learnCommands(t *testing.T) {
@@ -79,14 +106,14 @@ func (a *arena) learnCommands(t *testing.T) {
 // findTags looks where keys of some tags go: so the test need not know how.
 func (a *arena) findTags(t *testing.T) {
 	t.Helper()
-	w := dial(t, a.proxy.Addr())
+	w := a.client(t)
 	byServer := make([][]string, len(a.nodes))
 	for i := 0; slices.ContainsFunc(byServer, func(l []string) bool { return len(l) < 2 }); i++ {
 		tag := "t" + strconv.Itoa(i)
 		key := "{" + tag + "}where"
 		expect(t, "SET", w.do("SET", key, "x"), "+OK\r\n")
 		for n, s := range a.nodes {
-			if found, err := s.Do("EXISTS", key); err != nil {
+			if found, err := s.Do("EXISTS", a.prefix()+key); err != nil {
 				t.Fatal(err)
 			} else if found == int64(1) {
 				byServer[n] = append(byServer[n], tag)
@@ -108,6 +135,9 @@ func (a *arena) flush(t *testing.T) {
 		if _, err := s.Do("FLUSHALL"); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if a.tenant {
+		a.plantOthers(t)
 	}
 }
 
@@ -219,12 +249,17 @@ func (a *arena) duel(t *testing.T, protocol int) *duel {
 
 func (d *duel) connect() {
 	d.t.Helper()
-	open := func(addr string) *side {
+	open := func(addr string, login ...string) *side {
 		c, err := net.DialTimeout("tcp", addr, gross)
 		if err != nil {
 			d.t.Fatal(err)
 		}
 		s := &side{addr, c, difftest.NewReader(c)}
+		if len(login) > 0 {
+			if r, err := s.ask(login...); err != nil || r.Raw != "+OK\r\n" {
+				d.t.Fatalf("%q: %q, %v", login, r.Raw, err)
+			}
+		}
 		if d.protocol == 3 {
 			if _, err := s.ask("HELLO", "3"); err != nil {
 				d.t.Fatal(err)
@@ -232,7 +267,7 @@ func (d *duel) connect() {
 		}
 		return s
 	}
-	d.proxy, d.lone = open(d.a.proxy.Addr()), open(d.a.lone.Addr())
+	d.proxy, d.lone = open(d.a.proxy.Addr(), d.a.login()...), open(d.a.lone.Addr())
 }
 
 func (d *duel) close() {

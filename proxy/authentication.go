@@ -36,7 +36,11 @@ func strangerLimits(l resp.Limits) resp.Limits {
 // identify makes the session's client one user; nil: nobody, which is everybody where
 // there are no users.
 func (s *Session) identify(u *users.User) {
-	s.user = u
+	s.user, s.tenant, s.scope = u, nil, s.listener
+	if u != nil && u.Tenant != nil {
+		s.tenant = u.Tenant
+		s.scope = s.core.Snapshot.Narrow(s.scope, s.tenant.Prefix())
+	}
 	switch {
 	case s.core.Users == nil:
 		s.allowed, s.limits = allowed(command.AccessAdmin), &s.core.Limits.Request

@@ -8,6 +8,7 @@ import (
 
 	"ringmain/backend"
 	"ringmain/command"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -115,16 +116,16 @@ func (s *Session) unblockOther(args [][]byte) bool {
 		s.fail(resp.TextNotInteger)
 		return true
 	}
-	peers := s.core.Peers.all()
+	user, peers := s.user, s.core.Peers.all()
 	u := &unblocking{s: s, seq: s.await(0), left: len(peers)}
 	s.replies.at(u.seq).local = true
 	for _, peer := range peers {
 		if peer == s.core {
-			peer.unblockClient(id, reason, u.add)
+			peer.unblockClient(id, user, reason, u.add)
 			continue
 		}
 		asked := peer.loop.Post(func() {
-			peer.unblockClient(id, reason, func(n int64) { peer.tell(s.core, func() { u.add(n) }) })
+			peer.unblockClient(id, user, reason, func(n int64) { peer.tell(s.core, func() { u.add(n) }) })
 		})
 		if !asked {
 			u.add(0)
@@ -149,11 +150,12 @@ func (u *unblocking) add(n int64) {
 	}
 }
 
-// unblockClient has the servers let a client go that waits for them, and calls told with
+// unblockClient has the servers let a client go that waits for them, if asker may know of
+// it, and calls told with
 // 1 if one has, else 0.
-func (c *Core) unblockClient(id int64, reason string, told func(int64)) {
+func (c *Core) unblockClient(id int64, asker *users.User, reason string, told func(int64)) {
 	for _, other := range c.sessions {
-		if other.client.ID == id && other.waiting {
+		if other.client.ID == id && other.waiting && other.shownTo(asker) {
 			other.letGo(reason, told)
 			return
 		}

@@ -12,6 +12,7 @@ import (
 
 	"ringmain/command"
 	"ringmain/proxy/local"
+	"ringmain/proxy/users"
 	"ringmain/resp"
 )
 
@@ -112,7 +113,8 @@ func (s *Session) listClients(args [][]byte) bool {
 		s.fail(text)
 		return true
 	}
-	return ask(s, func(c *Core) []clientLine { return c.clientLines(filter) }, func(seq uint64, parts [][]clientLine, lost bool) {
+	asker := s.user
+	return ask(s, func(c *Core) []clientLine { return c.clientLines(filter, asker) }, func(seq uint64, parts [][]clientLine, lost bool) {
 		if lost {
 			s.Reply(seq, []byte(errAsk), true)
 			return
@@ -130,11 +132,12 @@ func (s *Session) listClients(args [][]byte) bool {
 // commonLine has room for most clients' lines.
 const commonLine = 320
 
-// clientLines are the lines of the core's clients that a filter lets through.
-func (c *Core) clientLines(filter *local.ClientFilter) []clientLine {
+// clientLines are the lines of the core's clients that a filter lets through, and that
+// asker may know of.
+func (c *Core) clientLines(filter *local.ClientFilter, asker *users.User) []clientLine {
 	var lines []clientLine
 	for _, s := range c.sessions {
-		if !s.gone && s.isTaken(filter) {
+		if !s.gone && s.isTaken(filter, asker) {
 			line := s.AppendDescription(make([]byte, 0, commonLine))
 			lines = append(lines, clientLine{s.client.ID, append(line, '\n')})
 		}

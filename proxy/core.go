@@ -16,6 +16,7 @@ import (
 	"ringmain/metric"
 	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
+	"ringmain/proxy/tenant"
 	"ringmain/proxy/users"
 	"ringmain/resp"
 	"ringmain/router"
@@ -71,8 +72,9 @@ type Core struct {
 	request resp.Request // of the session whose Data is under way
 	scratch []byte       // for what is composed and copied at once
 	split   router.Split
-	whole   fanout.Whole // of the merge under way
-	call    local.Call   // under way
+	whole   fanout.Whole  // of the merge under way
+	call    local.Call    // under way
+	tenants tenant.Buffer // of the request under way
 	slots   slotPool
 	spools  spoolPool
 	merges  mergePool
@@ -135,5 +137,5 @@ func (c *Core) Close() {
 // process; scope says which pools the client's keys live in. It may be called on
 // any goroutine; the result is used on the core's loop only.
 func (c *Core) NewSession(id int64, scope router.Scope) *Session {
-	return &Session{core: c, scope: scope, estimate: firstEstimate, client: local.Client{ID: id, Protocol: 2}}
+	return &Session{core: c, scope: scope, listener: scope, estimate: firstEstimate, client: local.Client{ID: id, Protocol: 2}}
 }

@@ -61,6 +61,13 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 			return !waits
 		}
 	}
+	if s.tenant != nil {
+		grown, ok := s.asTenant(cmd, r)
+		if !ok {
+			return true
+		}
+		size += grown
+	}
 	if s.inMulti() && s.queues(cmd) {
 		s.enqueue(cmd, r)
 		return true
@@ -176,7 +183,7 @@ func isReserved(key []byte) bool {
 
 // answerLocally answers what the proxy answers itself.
 func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
-	if local.ChangesProtocol(cmd) && !s.replies.empty() {
+	if (local.ChangesProtocol(cmd) || s.changesTenant(cmd)) && !s.replies.empty() {
 		// Replies to come are in the present protocol, from its connections.
 		s.drain = true
 		return false
@@ -191,7 +198,7 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	s.tired = call.Tiring
 	s.core.keepScratch(call.Out)
 	if s.client.User != s.user {
-		s.identify(s.client.User)
+		s.changeUser(s.client.User)
 	}
 	if call.WrongPassword {
 		s.authFailed()

@@ -102,6 +102,9 @@ func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
 	for _, arg := range r.Args[1:] {
 		sections = append(sections, string(arg))
 	}
+	if s.tenant != nil {
+		sections = local.InfoOfTenant(sections)
+	}
 	f := s.core.Snapshot.Fleet(s.scope)
 	if !local.InfoNeedsServers(sections) {
 		s.answer(s.core.Local.AppendInfo(s.scratch(), s.client.Protocol, sections, nil))

@@ -3,6 +3,7 @@ package proxy
 import (
 	"ringmain/metric"
 	"ringmain/proxy/local"
+	"ringmain/proxy/users"
 )
 
 // killClients is CLIENT KILL. A client that ends itself gets the reply first.
@@ -13,7 +14,8 @@ func (s *Session) killClients(args [][]byte) bool {
 		return true
 	}
 	old := len(args) == oldKill
-	return ask(s, func(c *Core) int { return c.kill(filter, s) }, func(seq uint64, counts []int, lost bool) {
+	user := s.user
+	return ask(s, func(c *Core) int { return c.kill(filter, s, user) }, func(seq uint64, counts []int, lost bool) {
 		killed := 0
 		for _, n := range counts {
 			killed += n
@@ -29,13 +31,13 @@ func (s *Session) killClients(args [][]byte) bool {
 // oldKill is the length of CLIENT KILL with an address and nothing else.
 const oldKill = 3
 
-// kill ends the core's clients that a filter takes, and counts them. The one that asks
-// ends once it has its reply.
-func (c *Core) kill(filter *local.ClientFilter, asker *Session) int {
+// kill ends the core's clients that a filter takes and the asker's user may know of, and
+// counts them. The one that asks ends once it has its reply.
+func (c *Core) kill(filter *local.ClientFilter, asker *Session, user *users.User) int {
 	killed := 0
 	for _, s := range c.sessions {
 		switch {
-		case s.gone || !s.isTaken(filter):
+		case s.gone || !s.isTaken(filter, user):
 			continue
 		case s == asker:
 			s.end()
@@ -47,9 +49,9 @@ func (c *Core) kill(filter *local.ClientFilter, asker *Session) int {
 	return killed
 }
 
-// isTaken reports whether a filter takes the session's client.
-func (s *Session) isTaken(f *local.ClientFilter) bool {
-	return f.Takes(&s.client, s.kind(), s.conn.RemoteAddr(), s.conn.LocalAddr())
+// isTaken reports whether a filter takes the session's client, and a user may know of it.
+func (s *Session) isTaken(f *local.ClientFilter, u *users.User) bool {
+	return s.shownTo(u) && f.Takes(&s.client, s.kind(), s.conn.RemoteAddr(), s.conn.LocalAddr())
 }
 
 // finish ends a client on another's behalf: nothing of it is executed any more, and what

@@ -142,7 +142,12 @@ func (s *Session) leave() {
 }
 
 // Pushed implements backend.Holder.
-func (p *pins) Pushed(_ *backend.Lease, b []byte) { p.s.push(b) }
+func (p *pins) Pushed(_ *backend.Lease, b []byte) {
+	if p.s.tenant != nil {
+		b = p.s.tenant.Invalidation(b)
+	}
+	p.s.push(b)
+}
 
 // Lost implements backend.Holder.
 func (p *pins) Lost(l *backend.Lease) {

@@ -8,6 +8,7 @@ import (
 	"ringmain/ioloop"
 	"ringmain/metric"
 	"ringmain/proxy/local"
+	"ringmain/proxy/tenant"
 	"ringmain/proxy/users"
 	"ringmain/resp"
 	"ringmain/router"
@@ -29,18 +30,21 @@ type Session struct {
 	replies replyQueue
 	client  local.Client
 	scope   router.Scope
-	number  int              // index in core.sessions
-	since   time.Duration    // it was opened, by the loop's Elapsed
-	active  time.Duration    // input last came
-	last    *command.Command // executed
-	mute    bool             // the command under way gets no reply: CLIENT REPLY
-	editing edit             // of the reply to the command under way
-	tired   bool             // the last command was much work: it was the last of this turn
+	// listener is the scope of the client's listener: scope may be narrower.
+	listener router.Scope
+	number   int              // index in core.sessions
+	since    time.Duration    // it was opened, by the loop's Elapsed
+	active   time.Duration    // input last came
+	last     *command.Command // executed
+	mute     bool             // the command under way gets no reply: CLIENT REPLY
+	editing  edit             // of the reply to the command under way
+	tired    bool             // the last command was much work: it was the last of this turn
 
-	user    *users.User  // whom the client is: as client.User, but for the call that changes it
-	allowed allowed      // to the client
-	limits  *resp.Limits // of its requests
-	strange int          // bytes taken of a client that has not said who it is
+	user    *users.User    // whom the client is: as client.User, but for the call that changes it
+	tenant  *tenant.Tenant // of the user; nil: all keys are the client's
+	allowed allowed        // to the client
+	limits  *resp.Limits   // of its requests
+	strange int            // bytes taken of a client that has not said who it is
 	// wordBy is when a stranger has to have said who it is, by the loop's Elapsed.
 	wordBy      time.Duration
 	wordAwaited bool // in core.strangers

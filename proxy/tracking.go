@@ -49,6 +49,9 @@ func (s *Session) track(args [][]byte) bool {
 // beginTracking has all servers track for the client. Those that are down will when they are
 // back.
 func (s *Session) beginTracking(wanted *local.Tracking) {
+	if s.tenant != nil {
+		wanted.Within = s.tenant.Prefix()
+	}
 	s.client.Tracking = wanted
 	if s.tracking == nil {
 		s.tracking = &tracking{leases: make([]*backend.Lease, len(s.core.nodes))}

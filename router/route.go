@@ -45,6 +45,20 @@ func (s *Snapshot) ScopeOf(pool string) (Scope, bool) {
 	return ByRoutes, false
 }
 
+// Narrow is scope for keys that begin with prefix: that of one pool, if it has them all.
+func (s *Snapshot) Narrow(scope Scope, prefix []byte) Scope {
+	if scope >= 0 || s.routes == nil {
+		return scope
+	}
+	at := s.routes.find(prefix)
+	for i, other := range s.routes.prefixes {
+		if len(other) > len(prefix) && strings.HasPrefix(other, string(prefix)) && s.routes.pools[i] != s.routes.pools[at] {
+			return scope
+		}
+	}
+	return Scope(s.routes.pools[at])
+}
+
 // poolOf is the pool that key goes to.
 func (s *Snapshot) poolOf(scope Scope, key []byte) *pool {
 	if s.only != nil {

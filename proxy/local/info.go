@@ -47,6 +47,18 @@ func InfoNeedsServers(asked []string) bool {
 	return slices.ContainsFunc(sections, func(s section) bool { return s.servers && s.wanted(asked) })
 }
 
+// InfoOfTenant are those of the sections asked for (none: the default) that tell nothing
+// of what is on the servers, where others' keys are.
+func InfoOfTenant(asked []string) []string {
+	own := []string{""} // not the default
+	for i := range sections {
+		if s := &sections[i]; !s.servers && s.wanted(asked) {
+			own = append(own, s.name)
+		}
+	}
+	return own
+}
+
 // AppendInfo appends the reply to INFO. t may be nil if no server had to be asked.
 func (a *Answers) AppendInfo(dst []byte, protocol int, asked []string, t *Totals) []byte {
 	var out strings.Builder

@@ -187,6 +187,7 @@ var tiring = idsOf("command", "command|docs", "command|info", "command|list", "c
 func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }
 
 var (
+	authID  = command.ByName([]byte("auth")).ID()
 	helloID = command.ByName([]byte("hello")).ID()
 	resetID = command.ByName([]byte("reset")).ID()
 )
@@ -196,6 +197,9 @@ var (
 func ChangesProtocol(cmd *command.Command) bool {
 	return cmd.ID() == helloID || cmd.ID() == resetID
 }
+
+// Authenticates reports whether a command may make the client another user.
+func Authenticates(cmd *command.Command) bool { return cmd.ID() == authID || ChangesProtocol(cmd) }
 
 func (c *Call) fail(text string) { c.Out = redcon.AppendError(c.Out, text) }
 func (c *Call) ok()              { c.Out = redcon.AppendOK(c.Out) }

@@ -11,8 +11,6 @@ import (
 // redacted stands for what nobody is shown, as in Redis.
 var redacted = []byte("(redacted)")
 
-var authID = command.ByName([]byte("auth")).ID()
-
 // Redacted are the arguments of a request without the secrets among them: args itself
 // if there are none.
 func Redacted(cmd *command.Command, args [][]byte) [][]byte {

@@ -12,6 +12,8 @@ type Tracking struct {
 	Broadcast, OptIn, OptOut, NoLoop bool
 	Prefixes                         [][]byte // with Broadcast; none: all keys
 	added                            [][]byte // of Prefixes, by the latest CLIENT TRACKING
+	// Within is what all the client's keys begin with on the servers, and not for it.
+	Within []byte
 	// Caching: CLIENT CACHING concerns the next command.
 	Caching bool
 }
@@ -125,6 +127,12 @@ func (t *Tracking) AppendRequest(dst []byte, before bool) []byte {
 	if before {
 		prefixes = t.added
 	}
+	if t.Broadcast && len(t.Within) > 0 && len(prefixes) == 0 {
+		if before { // the server tells of these keys already, or of the part that is wanted
+			return resp.AppendCommand(dst, "PING")
+		}
+		prefixes = [][]byte{nil}
+	}
 	args := []string{"CLIENT", "TRACKING", "ON"}
 	for _, option := range []struct {
 		on   bool
@@ -135,7 +143,7 @@ func (t *Tracking) AppendRequest(dst []byte, before bool) []byte {
 		}
 	}
 	for _, prefix := range prefixes {
-		args = append(args, "PREFIX", string(prefix))
+		args = append(args, "PREFIX", string(t.Within)+string(prefix))
 	}
 	return resp.AppendCommand(dst, args...)
 }

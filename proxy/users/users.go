@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 
 	"ringmain/command"
+	"ringmain/proxy/tenant"
 )
 
 // Default is the name of the user that a client is taken to mean who names none.
@@ -22,6 +23,9 @@ type User struct {
 	// KeyPrefix is what the user's keys and channels begin with on the servers, and
 	// what the user does not see of them. Empty: all keys are the user's.
 	KeyPrefix string
+	// Tenant puts the KeyPrefix before keys; nil if there is none. It is the same for
+	// all users with that KeyPrefix. Add sets it.
+	Tenant *tenant.Tenant
 
 	digest digest
 }
@@ -31,14 +35,15 @@ type digest [sha256.Size]byte
 
 // Set is all users. None of their passwords is kept.
 type Set struct {
-	key    [sha256.Size]byte // random, so that digests tell nothing outside this process
-	byName map[string]*User
-	nobody User // has the password that nobody knows
+	key     [sha256.Size]byte // random, so that digests tell nothing outside this process
+	byName  map[string]*User
+	tenants map[string]*tenant.Tenant // by their prefixes
+	nobody  User                      // has the password that nobody knows
 }
 
 // New makes an empty Set.
 func New() *Set {
-	s := &Set{byName: map[string]*User{}}
+	s := &Set{byName: map[string]*User{}, tenants: map[string]*tenant.Tenant{}}
 	_, _ = rand.Read(s.key[:]) // never fails
 	_, _ = rand.Read(s.nobody.digest[:])
 	return s
@@ -47,6 +52,12 @@ func New() *Set {
 // Add adds a user, whose name is not there yet. It is called before the Set is used.
 func (s *Set) Add(u User, password string) {
 	u.digest = s.digest([]byte(password))
+	if u.KeyPrefix != "" {
+		if s.tenants[u.KeyPrefix] == nil {
+			s.tenants[u.KeyPrefix] = tenant.New(u.KeyPrefix)
+		}
+		u.Tenant = s.tenants[u.KeyPrefix]
+	}
 	s.byName[u.Name] = &u
 }
 
