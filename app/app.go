@@ -167,7 +167,7 @@ func (a *App) fail(err error) {
 func (a *App) answers(s *servers, memory *proxy.Memory, peers *proxy.Peers, known *users.Set) *local.Answers {
 	return &local.Answers{
 		Version: Version, RedisVersion: s.redisVersion, Incarnation: a.incarnation, Started: a.started,
-		Port: a.port(), Parameters: a.parameters(), Users: known, Clients: a.clients, Connections: a.nextID.last.Load,
+		Port: a.port(), Parameters: a.parameters(), Records: a.records(), Users: known, Clients: a.clients, Connections: a.nextID.last.Load,
 		Commands: peers.Commands, Memory: memory.Held, Now: time.Now,
 	}
 }
@@ -177,8 +177,12 @@ func (a *App) parameters() local.Parameters {
 	p := local.DefaultParameters()
 	p["maxclients"] = strconv.Itoa(a.cfg.Limits.Clients)
 	p["port"] = strconv.Itoa(a.port())
-	p["timeout"] = strconv.Itoa(int(time.Duration(a.cfg.Timeouts.ClientIdle) / time.Second))
 	return p
+}
+
+// records log what takes long.
+func (a *App) records() *local.Records {
+	return local.NewRecords(time.Duration(a.cfg.Timeouts.ClientIdle), time.Duration(a.cfg.Slowlog.Threshold), a.cfg.Slowlog.Entries)
 }
 
 func (a *App) clients() int {

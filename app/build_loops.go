@@ -23,7 +23,6 @@ func (a *App) buildLoops(s *servers) error {
 			},
 			ClientOutput: int(a.cfg.Limits.ClientOutput),
 			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
-			ClientIdle:   time.Duration(a.cfg.Timeouts.ClientIdle),
 		},
 		Snapshot: s.snapshot, Servers: s.options, Preconnect: s.preconnect,
 		Local: a.answers(s, memory, peers, known), Users: known, Memory: memory, Peers: peers, Log: a.log,

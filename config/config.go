@@ -26,6 +26,7 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	Drain    Drain    `yaml:"drain"`
 	Log      Log      `yaml:"log"`
+	Slowlog  Slowlog  `yaml:"slowlog"`
 	// Pools are the sets of servers by name: 1 to 64, with at most 1,000
 	// servers together.
 	Pools map[string]*Pool `yaml:"pools"`
@@ -134,6 +135,16 @@ type Log struct {
 	Level string `yaml:"level"`
 	// Format is text or json, one line for each report.
 	Format string `yaml:"format"`
+}
+
+// Slowlog is the log of slow commands that clients read with SLOWLOG.
+type Slowlog struct {
+	// Threshold is the time, from a command's arrival to its whole reply, from which
+	// a command is logged: 0s to 1h. Zero: every command is.
+	Threshold Duration `yaml:"threshold"`
+	// Entries is how many are kept, the oldest goes first: 0 to 10,000. Zero: nothing
+	// is logged.
+	Entries int `yaml:"entries"`
 }
 
 // Route sends keys to a pool.
@@ -295,6 +306,7 @@ func Default() *Config {
 		},
 		Timeouts: Timeouts{ClientStall: 30 * Second},
 		Drain:    Drain{Timeout: 30 * Second},
+		Slowlog:  Slowlog{Threshold: 10 * Millisecond, Entries: 128},
 		Log:      Log{Level: "info", Format: "text"},
 	}
 }

@@ -59,6 +59,8 @@ func (c *Config) check() Faults {
 	inRange(v, "timeouts.client_stall", c.Timeouts.ClientStall, 100*Millisecond, 24*Hour)
 	inRange(v, "drain.delay", c.Drain.Delay, 0, 10*Minute)
 	inRange(v, "drain.timeout", c.Drain.Timeout, 100*Millisecond, 24*Hour)
+	inRange(v, "slowlog.threshold", c.Slowlog.Threshold, 0, Hour)
+	inRange(v, "slowlog.entries", c.Slowlog.Entries, 0, 10_000)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.pools(c.Pools)

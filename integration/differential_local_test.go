@@ -125,6 +125,42 @@ CLIENT GETREDIR
 !CLIENT UNPAUSE x
 !MONITOR
 !MONITOR x
+!CONFIG GET timeout
+!CONFIG SET timeout 100|CONFIG GET timeout|CONFIG SET timeout 0
+!CONFIG SET timeout
+!CONFIG SET timeout x
+!CONFIG SET timeout -1
+!CONFIG SET timeout 1 timeout 2
+!CONFIG SET timeout 1 nosuch
+!CONFIG SET timeout 1 nosuch 2
+!CONFIG SET nosuch 1
+!CONFIG SET databases 3
+!CONFIG SET databases 3 nosuch 1
+!CONFIG SET nosuch 1 databases 3
+!CONFIG SET slowlog-log-slower-than x
+!CONFIG SET slowlog-log-slower-than -2
+!CONFIG SET SLOWLOG-log-slower-than 10000 slowlog-max-len 128
+!CONFIG SET slowlog-max-len -1
+!CONFIG SET latency-monitor-threshold -1
+!CONFIG SET latency-monitor-threshold 0|CONFIG GET latency-monitor-threshold
+!SLOWLOG RESET|SLOWLOG LEN
+!SLOWLOG GET x
+!SLOWLOG GET -2
+!SLOWLOG GET 1 2
+!SLOWLOG LEN x
+!SLOWLOG NOSUCH
+!SLOWLOG HELP
+!SLOWLOG RESET|SLOWLOG GET
+!LATENCY LATEST
+!LATENCY HISTORY command
+!LATENCY GRAPH nosuch
+!LATENCY GRAPH
+!LATENCY RESET
+!LATENCY RESET a b
+!LATENCY DOCTOR
+!LATENCY HISTOGRAM
+!LATENCY HISTOGRAM nosuch
+!LATENCY HELP
 ACL WHOAMI
 ACL CAT
 ACL CAT nosuch

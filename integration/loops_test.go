@@ -69,3 +69,19 @@ func TestAPauseHoldsClientsOfAllLoopsBackAndUnpauseLetsThemGoOn(t *testing.T) {
 	expect(t, "PAUSE", clients[1].do("CLIENT", "PAUSE", "20"), "+OK\r\n")
 	expect(t, "GET after the pause", clients[0].do("GET", "k"), "$1\r\n4\r\n")
 }
+
+func TestTheSlowLogIsOneForAllLoops(t *testing.T) {
+	_, clients := apart(t, 4)
+	expect(t, "CONFIG SET", clients[0].do("CONFIG", "SET", "slowlog-log-slower-than", "0"), "+OK\r\n")
+	for i, w := range clients[1:] {
+		expect(t, "SETNAME", w.do("CLIENT", "SETNAME", fmt.Sprint("client", i)), "+OK\r\n")
+		expect(t, "SET", w.do("SET", fmt.Sprint("key", i), "v"), "+OK\r\n")
+	}
+	log := clients[0].do("SLOWLOG", "GET", "-1")
+	for i, w := range clients[1:] {
+		entry := array("SET", fmt.Sprint("key", i), "v") + strings.TrimPrefix(array(w.LocalAddr().String(), fmt.Sprint("client", i)), "*2\r\n")
+		if !strings.Contains(log, entry) {
+			t.Errorf("%q is not in the log %q", entry, log)
+		}
+	}
+}

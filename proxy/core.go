@@ -30,9 +30,6 @@ type Limits struct {
 	ClientOutput int
 	// ClientStall is how long a client may take no byte of what it is owed.
 	ClientStall time.Duration
-	// ClientIdle is how long a client may send nothing while nothing is owed to
-	// it; 0: for ever.
-	ClientIdle time.Duration
 }
 
 // Config is what all loops' cores share. Nothing of it is changed.

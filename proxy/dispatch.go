@@ -206,6 +206,9 @@ func (s *Session) answerLocally(cmd *command.Command, args [][]byte) bool {
 	if call.Unmute {
 		s.mute = false
 	}
+	if call.Set {
+		s.core.tellAll((*Core).watchIdle)
+	}
 	if len(call.Out) > 0 {
 		s.answer(call.Out)
 	}

@@ -125,6 +125,9 @@ func (s *Session) appendQueuedLocal(dst []byte, q *queuedCommand) []byte {
 	call := &local.Call{Command: q.cmd, Args: q.args, Client: &s.client, Session: s}
 	s.core.Local.Answer(call)
 	s.tired = s.tired || call.Tiring
+	if call.Set {
+		s.core.tellAll((*Core).watchIdle)
+	}
 	return append(dst, call.Out...)
 }
 

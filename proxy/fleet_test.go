@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmain/proxy/local"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -204,7 +205,9 @@ func TestClientListShowsEveryClientOfTheLoop(t *testing.T) {
 func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 	core, loop := stillCore(t, 1)
 	limited := *core.Config
-	limited.Limits.ClientIdle = 10 * time.Second
+	answers := *limited.Local
+	answers.Records = local.NewRecords(10*time.Second, 0, 0)
+	limited.Local = &answers
 	limited.Memory = NewMemory(1<<30, 1)
 	core = NewCore(loop, &limited)
 	look := loop.sweep

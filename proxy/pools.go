@@ -2,10 +2,16 @@ package proxy
 
 import "math/bits"
 
+// rings are what a reply queue consists of.
+type rings struct {
+	slots []slot
+	notes []note
+}
+
 // slotPool keeps reply queues' rings for those sessions that await something, so
 // that an idle one owns none.
 type slotPool struct {
-	free [16][][]slot // by the logarithm of the length
+	free [16][]rings // by the logarithm of the length
 }
 
 const (
@@ -14,10 +20,10 @@ const (
 	keptSlots = 16 << 10
 )
 
-func (p *slotPool) get(n int) []slot {
+func (p *slotPool) get(n int) rings {
 	class := bits.TrailingZeros(uint(n))
 	if class >= len(p.free) || len(p.free[class]) == 0 {
-		return make([]slot, n)
+		return rings{make([]slot, n), make([]note, n)}
 	}
 	list := p.free[class]
 	ring := list[len(list)-1]
@@ -28,27 +34,29 @@ func (p *slotPool) get(n int) []slot {
 // grow doubles a full ring.
 func (p *slotPool) grow(q *replyQueue) {
 	old := *q
-	q.ring = p.get(max(minRing, 2*len(old.ring)))
+	r := p.get(max(minRing, 2*len(old.ring)))
+	q.ring, q.notes = r.slots, r.notes
 	for seq := old.head; seq != old.tail; seq++ {
 		*q.at(seq) = *old.at(seq)
 		*old.at(seq) = slot{}
+		*q.noteOf(seq) = *old.noteOf(seq)
 	}
-	p.keep(old.ring)
+	p.keep(rings{old.ring, old.notes})
 }
 
 // put takes the ring of an empty queue back.
 func (p *slotPool) put(q *replyQueue) {
-	p.keep(q.ring)
-	q.ring = nil
+	p.keep(rings{q.ring, q.notes})
+	q.ring, q.notes = nil, nil
 }
 
-func (p *slotPool) keep(ring []slot) {
-	if len(ring) == 0 {
+func (p *slotPool) keep(r rings) {
+	if len(r.slots) == 0 {
 		return
 	}
-	class := bits.TrailingZeros(uint(len(ring)))
-	if class < len(p.free) && (len(p.free[class])+1)*len(ring) <= keptSlots {
-		p.free[class] = append(p.free[class], ring)
+	class := bits.TrailingZeros(uint(len(r.slots)))
+	if class < len(p.free) && (len(p.free[class])+1)*len(r.slots) <= keptSlots {
+		p.free[class] = append(p.free[class], r)
 	}
 }
 

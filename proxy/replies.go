@@ -31,12 +31,16 @@ type edit func(s *Session, reply []byte) []byte
 // order of the commands. Sequence numbers count from the session's first.
 type replyQueue struct {
 	ring       []slot // a power of two long; nil while empty
+	notes      []note // by slot
 	head, tail uint64
 }
 
 func (q *replyQueue) empty() bool         { return q.head == q.tail }
 func (q *replyQueue) len() int            { return int(q.tail - q.head) }
 func (q *replyQueue) at(seq uint64) *slot { return &q.ring[seq&uint64(len(q.ring)-1)] }
+
+// noteOf is good while the slot is.
+func (q *replyQueue) noteOf(seq uint64) *note { return &q.notes[seq&uint64(len(q.notes)-1)] }
 
 // await adds a slot for the reply to a request of size bytes and returns its
 // number.
@@ -51,6 +55,9 @@ func (s *Session) await(size int) uint64 {
 	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.loop.Elapsed()
 	sl.edit = s.editing
 	s.inflight += size
+	if s.core.Local.Records.Notices() {
+		s.core.take(q.noteOf(seq))
+	}
 	return seq
 }
 
@@ -127,7 +134,7 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	sl.done = true
 	s.inflight -= sl.request
 	sl.request = 0
-	s.count(sl)
+	s.count(seq, sl)
 	if seq == s.replies.head {
 		s.advance()
 	}
@@ -139,15 +146,19 @@ func (s *Session) complete(seq uint64, sl *slot) {
 }
 
 // count takes a whole reply into the statistics.
-func (s *Session) count(sl *slot) {
+func (s *Session) count(seq uint64, sl *slot) {
 	if sl.counted {
 		return
+	}
+	took := s.core.loop.Elapsed() - sl.since
+	if s.core.Local.Records.Noticed(took) {
+		s.noteSlow(s.replies.noteOf(seq), took)
 	}
 	stats := &s.core.stats.Commands[sl.family]
 	stats.Results[sl.result]++
 	if !sl.local {
 		s.measure(sl.size)
-		stats.Duration.Observe(s.core.loop.Elapsed() - sl.since)
+		stats.Duration.Observe(took)
 	}
 }
 

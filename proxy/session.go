@@ -274,6 +274,11 @@ func (s *Session) answer(reply []byte) { s.answerWith(resultOf(reply), reply) }
 
 func (s *Session) answerWith(result metric.Result, reply []byte) {
 	s.core.stats.Commands[familyOf(s.last)].Results[result]++
+	if s.last != nil && s.core.Local.Records.Noticed(0) { // all commands are logged
+		var n note
+		s.core.take(&n)
+		s.noteSlow(&n, 0)
+	}
 	switch {
 	case s.mute:
 	case s.replies.empty():

@@ -92,7 +92,8 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 	cfg := &Config{
 		Limits: Limits{ClientOutput: 128 << 20, ClientStall: 30 * time.Second, Request: resp.Limits{
 			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
-		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }, Now: time.Now}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
+		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }, Now: time.Now,
+			Records: local.NewRecords(0, 10*time.Millisecond, 128)}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
 	}
 	for i := range n {
 		name := string(rune('a' + i))

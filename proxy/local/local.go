@@ -48,6 +48,7 @@ type Call struct {
 	Unmute  bool   // set if the reply is given although the client had switched replies off
 	// WrongPassword is set if the client gave one, or the name of no user.
 	WrongPassword bool
+	Set           bool // set if clients' idle time may have changed
 	// Tiring is set if the answer was much work for the loop.
 	Tiring bool
 	// Session is that of the client.
@@ -73,8 +74,9 @@ type Answers struct {
 	Incarnation string
 	Started     time.Time
 	Port        int
-	// Parameters are what CONFIG GET gives.
+	// Parameters are what CONFIG GET gives, beside those that Records have.
 	Parameters Parameters
+	Records    *Records
 	// Users are those whom clients can be; nil: there are none, and nobody is asked.
 	Users *users.Set
 	// Clients is how many are connected, Connections how many have ever been,
@@ -105,6 +107,18 @@ var functions = func() []function {
 		"command|info":                  commandInfo,
 		"command|docs":                  commandDocs,
 		"config|get":                    configGet,
+		"config|set":                    configSet,
+		"slowlog|get":                   slowlogGet,
+		"slowlog|len":                   slowlogLen,
+		"slowlog|reset":                 slowlogReset,
+		"slowlog|help":                  help,
+		"latency|latest":                ofLatencies(latencyLatest),
+		"latency|history":               ofLatencies(latencyHistory),
+		"latency|reset":                 ofLatencies(latencyReset),
+		"latency|graph":                 ofLatencies(latencyGraph),
+		"latency|doctor":                latencyDoctor,
+		"latency|histogram":             latencyHistogram,
+		"latency|help":                  help,
 		"client|id":                     clientID,
 		"client|setname":                clientSetName,
 		"client|getname":                clientGetName,
@@ -159,7 +173,7 @@ const (
 )
 
 // asksForNames are the commands that take any number of names or patterns.
-var asksForNames = idsOf("command|docs", "command|info", "config|get")
+var asksForNames = idsOf("command|docs", "command|info", "config|get", "config|set", "latency|reset")
 
 func idsOf(names ...string) map[int]bool {
 	ids := map[int]bool{}
@@ -181,7 +195,7 @@ func (a *Answers) Answer(c *Call) {
 
 // tiring are the commands whose answers may take some 100 us and more.
 var tiring = idsOf("command", "command|docs", "command|info", "command|list", "command|getkeys", "command|getkeysandflags",
-	"config|get", "acl|cat")
+	"config|get", "acl|cat", "slowlog|get")
 
 // Known reports whether Answer has an answer to a command.
 func Known(cmd *command.Command) bool { return functions[cmd.ID()] != nil }

@@ -34,6 +34,7 @@ func answers() *Answers {
 		Version: "0", RedisVersion: func() string { return "7.2.4" }, Incarnation: strings.Repeat("ab", 20),
 		Started: time.Unix(0, 0), Port: 6380, Clients: func() int { return 3 }, Memory: func() int { return 5 },
 		Connections: func() int64 { return 7 }, Commands: func() uint64 { return 11 },
+		Records:    NewRecords(0, 10*time.Millisecond, 128),
 		Parameters: Parameters{"save": "", "appendonly": "no", "maxclients": "9"},
 		Now:        func() time.Time { return time.Unix(90_000, 0) },
 	}

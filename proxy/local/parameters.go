@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,41 +20,102 @@ type Parameters map[string]string
 // keeps nothing, and evicts nothing.
 func DefaultParameters() Parameters {
 	return Parameters{
-		"appendonly":              "no",
-		"cluster-enabled":         "no",
-		"databases":               "1",
-		"maxmemory":               "0",
-		"maxmemory-policy":        "noeviction",
-		"notify-keyspace-events":  "",
-		"proto-max-bulk-len":      strconv.Itoa(resp.MaxBulk),
-		"save":                    "",
-		"slowlog-log-slower-than": "-1",
-		"slowlog-max-len":         "0",
+		"appendonly":             "no",
+		"cluster-enabled":        "no",
+		"databases":              "1",
+		"latency-tracking":       "no",
+		"maxmemory":              "0",
+		"maxmemory-policy":       "noeviction",
+		"notify-keyspace-events": "",
+		"proto-max-bulk-len":     strconv.Itoa(resp.MaxBulk),
+		"save":                   "",
 	}
+}
+
+// parameters are what CONFIG GET gives now.
+func (a *Answers) parameters() Parameters {
+	all := Parameters{}
+	maps.Copy(all, a.Parameters)
+	for name, p := range settable {
+		all[name] = strconv.FormatInt(a.Records.get(p.setting), 10)
+	}
+	return all
 }
 
 // configGet is CONFIG GET pattern [pattern …].
 func configGet(a *Answers, c *Call) {
+	all := a.parameters()
 	found := map[string]string{}
 	for _, pattern := range c.Args[2:] {
 		if len(pattern) > maxPattern { // no name is as long
 			continue
 		}
 		if !bytes.ContainsAny(pattern, "[*?") { // a name, which comes back as it was written
-			if value, ok := a.Parameters[strings.ToLower(string(pattern))]; ok {
+			if value, ok := all[strings.ToLower(string(pattern))]; ok {
 				found[string(pattern)] = value
 			}
 			continue
 		}
-		for name, value := range a.Parameters {
+		for name, value := range all {
 			if command.MatchGlob(pattern, []byte(name), true) {
 				found[name] = value
 			}
 		}
 	}
-	c.Out = resp.AppendMap(c.Out, c.Client.Protocol, len(found))
+	c.mapping(len(found))
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		c.bulk(name)
 		c.bulk(found[name])
 	}
+}
+
+// configSet is CONFIG SET parameter value [parameter value …]: all of them, or none.
+// What cannot be changed may be set to what it is.
+func configSet(a *Answers, c *Call) {
+	pairs := c.Args[2:]
+	if len(pairs)%2 != 0 {
+		c.fail(resp.TextSyntax)
+		return
+	}
+	all := a.parameters()
+	refused, why := []byte(nil), ""
+	seen := map[string]bool{}
+	for i := 0; i < len(pairs); i += 2 {
+		name := strings.ToLower(string(pairs[i]))
+		value, known := all[name]
+		_, may := settable[name]
+		switch {
+		case why != "":
+		case !known:
+			c.Out = resp.AppendQuotedError(c.Out, "ERR Unknown option or number of arguments for CONFIG SET - '", pairs[i], "'")
+			return
+		case !may && value != string(pairs[i+1]):
+			refused, why = pairs[i], "can't set immutable config"
+		case seen[name]:
+			refused, why = pairs[i], "duplicate parameter"
+		}
+		seen[name] = true
+	}
+	values := map[setting]int64{}
+	for i := 0; i < len(pairs) && why == ""; i += 2 {
+		p, may := settable[strings.ToLower(string(pairs[i]))]
+		if !may {
+			continue
+		}
+		n, ok := resp.ParseInteger(pairs[i+1])
+		switch {
+		case !ok:
+			refused, why = pairs[i], "argument couldn't be parsed into an integer"
+		case n < p.least || n > p.most:
+			refused, why = pairs[i], fmt.Sprintf("argument must be between %d and %d inclusive", p.least, p.most)
+		}
+		values[p.setting] = n
+	}
+	if why != "" {
+		c.Out = resp.AppendQuotedError(c.Out, "ERR CONFIG SET failed (possibly related to argument '", refused, "') - "+why)
+		return
+	}
+	a.Records.set(values)
+	c.Set = true
+	c.ok()
 }

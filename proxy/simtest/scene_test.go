@@ -156,6 +156,7 @@ func (s *scene) answers() *local.Answers {
 		Clients:      func() int { return 0 },
 		Memory:       func() int { return 0 },
 		Now:          func() time.Time { return s.clients.Now() },
+		Records:      local.NewRecords(0, 10*time.Millisecond, 128),
 	}
 }
 

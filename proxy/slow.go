@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"bytes"
+	"time"
+
+	"ringmain/command"
+	"ringmain/proxy/local"
+	"ringmain/resp"
+)
+
+// note is the beginning of a request, kept until its reply has come: what the log of slow
+// commands can tell of it.
+type note struct {
+	size uint8
+	text [noteSize]byte
+}
+
+// noteSize holds most requests whole. A note fills two cache lines, of which a short
+// request touches one.
+const noteSize = 127
+
+// take keeps the beginning of the request that is being executed.
+func (c *Core) take(n *note) {
+	raw := c.request.Raw
+	if raw == nil {
+		c.line = resp.AppendCommand(c.line[:0], c.request.Args...)
+		raw = c.line
+	}
+	n.size = uint8(copy(n.text[:], raw))
+}
+
+// noteSlow logs a command that took long.
+func (s *Session) noteSlow(n *note, took time.Duration) {
+	args, count, lengths := n.args()
+	cmd := command.Lookup(args)
+	if cmd == nil || !cmd.ArityOK(count) || cmd.Blocks(args) {
+		return
+	}
+	shown := local.Shortened(local.Redacted(cmd, args), count, func(i int) int {
+		return lengths[i]
+	})
+	s.core.Local.Records.Note(&local.Execution{Command: cmd, Args: shown, Ended: s.core.Local.Now(), Took: took,
+		Client: s.conn.RemoteAddr(), Name: s.client.Name})
+}
+
+// args are the arguments as far as the note goes, the last one perhaps cut, how many the
+// request has, and how long each is.
+func (n *note) args() (args [][]byte, count int, lengths []int) {
+	rest := n.text[:n.size]
+	count = header(&rest)
+	for len(args) < count && len(rest) > 0 {
+		length := header(&rest)
+		if length < 0 {
+			break
+		}
+		args = append(args, rest[:min(length, len(rest))])
+		lengths = append(lengths, length)
+		rest = rest[min(length+2, len(rest)):]
+	}
+	return args, count, lengths
+}
+
+// header takes a line such as *2 or $5 off b; it is negative if the line is not whole.
+func header(b *[]byte) int {
+	line, rest, whole := bytes.Cut(*b, []byte("\r\n"))
+	*b = rest
+	if !whole || len(line) == 0 {
+		return -1
+	}
+	n, _ := resp.ParseInteger(line[1:])
+	return int(n)
+}
