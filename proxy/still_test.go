@@ -99,7 +99,7 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 		name := string(rune('a' + i))
 		cfg.Preconnect = append(cfg.Preconnect, router.Place{Server: int32(i)})
 		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
-		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Connect: time.Second,
+		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Leases: 8, Connect: time.Second,
 			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Log: log,
 			Rand: func() float64 { return 0 }})
 	}
