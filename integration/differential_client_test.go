@@ -118,3 +118,35 @@ func TestInfoSumsTheKeysAndHasTheFieldsThatToolsRead(t *testing.T) {
 	}
 	a.tally.report(t)
 }
+
+func TestClientListTellsWhatAClientIsDoing(t *testing.T) {
+	st := newStage(t, 3)
+	for what, test := range map[string]struct {
+		commands []string
+		waits    bool
+		want     []string
+	}{
+		"nothing":   {nil, false, []string{" flags=N ", " db=0 ", " multi=-1 ", " redir=-1 "}},
+		"queueing":  {[]string{"MULTI", "SET k v", "GET k"}, false, []string{" flags=x ", " multi=2 "}},
+		"database":  {[]string{"SELECT 7"}, false, []string{" db=7 "}},
+		"waiting":   {[]string{"BLPOP list 0"}, true, []string{" flags=b "}},
+		"tracking":  {[]string{"HELLO 3", "CLIENT TRACKING ON"}, false, []string{" flags=t ", " redir=0 "}},
+		"broadcast": {[]string{"HELLO 3", "CLIENT TRACKING ON BCAST"}, false, []string{" flags=tB "}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			for _, addr := range []string{st.proxy.addr, st.lone.Addr()} {
+				w, other := dial(t, addr), dial(t, addr)
+				id := strings.Trim(w.do("CLIENT", "ID"), ":\r\n")
+				for _, command := range test.commands {
+					w.command(strings.Fields(command)...)
+					if !test.waits {
+						w.next()
+					}
+				}
+				for _, want := range test.want {
+					eventually(t, what+" shows as"+want, func() bool { return strings.Contains(other.do("CLIENT", "LIST", "ID", id), want) })
+				}
+			}
+		})
+	}
+}

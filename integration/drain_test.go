@@ -174,6 +174,27 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
+// Who waits for an element is told, when the process ends, that its time is over.
+func TestClientsThatWaitAreLetGoWhenTheProcessEnds(t *testing.T) {
+	st := newStage(t, 3, loops(2))
+	var all []*wire
+	for i := range 10 {
+		w := dial(t, st.proxy.addr)
+		w.command("BLPOP", fmt.Sprint("list", i), "0")
+		all = append(all, w)
+	}
+	eventually(t, "all wait", func() bool { return st.blocked(t) == 10 })
+	begin := time.Now()
+	st.proxy.stop()
+	if took := time.Since(begin); took > gross/2 {
+		t.Errorf("the stop took %v", took)
+	}
+	for _, w := range all {
+		expect(t, "BLPOP", w.rest(), "*-1\r\n")
+	}
+	eventually(t, "no server waits for anybody", func() bool { return st.blocked(t) == 0 })
+}
+
 func TestTheDrainEndsAfterItsTimeout(t *testing.T) {
 	server := redistest.Start(t)
 	r := startFrom(t, fmt.Sprintf(`

@@ -161,7 +161,8 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	field(" idle=", int((now-s.active)/time.Second))
 	text(" flags=", s.flags())
 	field(" db=", s.client.Database)
-	text(" sub=0 psub=0 ssub=0 multi=-1", "")
+	text(" sub=0 psub=0 ssub=0", "")
+	field(" multi=", s.tx.commands())
 	field(" qbuf=", s.conn.Kept())
 	field(" obl=", s.conn.Buffered())
 	field(" oll=", s.replies.len())
@@ -169,7 +170,8 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	field(" tot-mem=", s.holds())
 	text(" events=r cmd=", s.lastCommand())
 	text(" user=", s.client.UserName())
-	field(" redir=-1 resp=", s.client.Protocol)
+	field(" redir=", redirected(s.client.Tracking))
+	field(" resp=", s.client.Protocol)
 	text(" lib-name=", s.client.LibName)
 	text(" lib-ver=", s.client.LibVer)
 	return dst
@@ -185,13 +187,23 @@ func (s *Session) flags() string {
 		letter string
 		set    bool
 	}{
-		{"O", s.monitoring}, {"b", s.onHold}, {"c", s.ending}, {"U", strings.HasPrefix(s.conn.LocalAddr(), "unix:")},
+		{"O", s.monitoring}, {"x", s.inMulti()}, {"b", s.onHold || s.waiting}, {"t", s.tracking != nil},
+		{"B", s.tracking != nil && s.client.Tracking.Broadcast}, {"c", s.ending}, {"U", strings.HasPrefix(s.conn.LocalAddr(), "unix:")},
 	} {
 		if f.set {
 			flags += f.letter
 		}
 	}
 	return cmp.Or(flags, "N")
+}
+
+// redirected is to which client the messages about this one's keys go: 0, to none else,
+// and -1 if there are none.
+func redirected(t *local.Tracking) int {
+	if t == nil {
+		return -1
+	}
+	return 0
 }
 
 // LocalAddr implements local.Describer.

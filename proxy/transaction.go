@@ -303,6 +303,14 @@ func (tx *transaction) bytes() int {
 	return tx.size
 }
 
+// commands is how many are queued; -1 if none are to be.
+func (tx *transaction) commands() int {
+	if tx == nil || !tx.open {
+		return -1
+	}
+	return len(tx.queued)
+}
+
 // queues reports whether MULTI has a command wait for EXEC.
 func (s *Session) queues(cmd *command.Command) bool {
 	return cmd.Policy != command.Transaction && cmd.ID() != quitID && cmd.ID() != resetID
