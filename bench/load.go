@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"ringmain/internal/redistest"
@@ -50,7 +49,7 @@ func benchmark(ctx context.Context, addr string, c benchCase, n int) (sample, er
 		args = append(args, "-t", strings.ToLower(string(c.op)))
 	}
 	cmd := exec.CommandContext(ctx, "redis-benchmark", args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.SysProcAttr = loadAttributes()
 	cmd.WaitDelay = time.Second
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints

@@ -79,3 +79,9 @@ func machine() string {
 	_ = unix.Uname(&u)
 	return fmt.Sprintf("%s, Linux %s", model, unix.ByteSliceToString(u.Release[:]))
 }
+
+// loadAttributes has a program that makes load killed when this process ends, and
+// keeps the terminal's Ctrl-C from it.
+func loadAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -19,3 +20,5 @@ func fileLimit() uint64 { return 0 }
 func raiseFileLimit() error { return errNotLinux }
 
 func machine() string { return runtime.GOOS }
+
+func loadAttributes() *syscall.SysProcAttr { return nil }

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ringmain/config"
 	"ringmain/internal/redistest"
 )
@@ -161,23 +159,6 @@ func startFlood(t testing.TB, addr string, block []byte, times int) *flood {
 	}()
 	return f
 }
-
-// cutOff reports whether the other side has reset the connection, without
-// taking anything out of the buffers.
-func (f *flood) cutOff() bool {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return f.cut
-	}
-	_ = raw.Control(func(fd uintptr) {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		f.cut = f.cut || err != nil || info.State == tcpClosed
-	})
-	return f.cut
-}
-
-// tcpClosed is the kernel's TCP_CLOSE.
-const tcpClosed = 7
 
 // settled waits until the flood is cut off, or has sent everything, or gets
 // nothing more out, and reports whether it was cut off.

@@ -2,8 +2,9 @@
 // the network: an event loop that owns connections and timers, and calls its
 // handlers on one goroutine.
 //
-// Drivers live below this package: epoll (Linux sockets) and sim (a seeded,
-// single-threaded network and clock for tests). looptest holds the conformance
+// Drivers live below this package: epoll (Linux sockets), foreign (net.Conns, for
+// other platforms) and sim (a seeded, single-threaded network and clock for tests);
+// driver holds what the first two share. looptest holds the conformance
 // test that each of them passes.
 package ioloop
 
@@ -67,7 +68,9 @@ type Conn interface {
 	// Write appends a copy of b to the output, which is handed to the kernel
 	// once, at the end of the iteration, and further as the peer takes it.
 	Write(b []byte)
-	// Buffered is how many bytes of output the kernel has not taken yet.
+	// Buffered is how many bytes of output the kernel has not taken yet. After
+	// Abort, and in and after Closed, it is never more than what surely was not
+	// sent.
 	Buffered() int
 	// Kept is how many bytes of input the driver holds for the handler.
 	Kept() int

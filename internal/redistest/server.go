@@ -195,10 +195,10 @@ func (s *Server) Kill() {
 
 // Stop freezes the program with SIGSTOP: the kernel still accepts connections
 // and bytes for it.
-func (s *Server) Stop() error { return s.signal(syscall.SIGSTOP) }
+func (s *Server) Stop() error { return s.signal(sigStop) }
 
 // Cont lets a stopped program go on.
-func (s *Server) Cont() error { return s.signal(syscall.SIGCONT) }
+func (s *Server) Cont() error { return s.signal(sigCont) }
 
 // Signal asks the program to end (SIGTERM), and does not wait for it.
 func (s *Server) Signal() error { return s.signal(syscall.SIGTERM) }

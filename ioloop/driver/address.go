@@ -2,7 +2,10 @@ package driver
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -28,4 +31,24 @@ func UnixPath(address string) (path string, ok bool, err error) {
 		err = fmt.Errorf("address %q: the path has %d bytes, at most %d are possible", address, len(path), MaxUnixPath)
 	}
 	return path, ok, err
+}
+
+// HostPort is a TCP address taken apart. IP is invalid where the host is a name.
+type HostPort struct {
+	Host string
+	IP   netip.Addr
+	Port uint16
+}
+
+// ParseHostPort takes host:port apart.
+func ParseHostPort(address string) (HostPort, error) {
+	if ap, err := netip.ParseAddrPort(address); err == nil {
+		return HostPort{IP: ap.Addr(), Port: ap.Port()}, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil {
+		return HostPort{}, fmt.Errorf("address %q is not host:port", address)
+	}
+	return HostPort{Host: host, Port: uint16(number)}, nil
 }

@@ -109,6 +109,25 @@ func (o *Output) Drop(p *Buffers, n int) {
 	o.chunks = o.chunks[i:]
 }
 
+// Abandon empties the queue. The buffers of the first n bytes are not used again,
+// because someone may still read them.
+func (o *Output) Abandon(p *Buffers, n int) {
+	for i, chunk := range o.chunks {
+		if n <= 0 {
+			break
+		}
+		have := len(chunk)
+		if i == 0 {
+			have -= o.off
+		}
+		n -= have
+		o.size -= have
+		p.lent -= cap(chunk)
+		o.off, o.chunks = 0, o.chunks[1:]
+	}
+	o.Drop(p, o.size)
+}
+
 // Size is how many bytes are queued.
 func (o *Output) Size() int { return o.size }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,17 +54,15 @@ func (l *Loop) dial(address string, timeout time.Duration, h ioloop.Handler, sec
 }
 
 func (l *Loop) dialTCP(address string, timeout time.Duration, h ioloop.Handler, secure func() *tls.Config) {
-	if ap, err := netip.ParseAddrPort(address); err == nil {
-		l.dialTo(ap, timeout, h, secure)
-		return
+	to, err := driver.ParseHostPort(address)
+	switch {
+	case err != nil:
+		l.fail(h, err)
+	case to.IP.IsValid():
+		l.dialTo(netip.AddrPortFrom(to.IP, to.Port), timeout, h, secure)
+	default:
+		l.lookUp(to.Host, to.Port, timeout, h, secure)
 	}
-	host, port, err := net.SplitHostPort(address)
-	number, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil {
-		l.fail(h, fmt.Errorf("address %q is not host:port", address))
-		return
-	}
-	l.lookUp(host, uint16(number), timeout, h, secure)
 }
 
 // lookUp resolves a name on a goroutine of its own, which shutDown waits for.

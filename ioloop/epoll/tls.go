@@ -125,33 +125,21 @@ func shakeHands(ctx context.Context, fd int, cfg *tls.Config, role func(net.Conn
 	defer func() { _ = s.wire.socket.Close(); s.wire.socket = nil }()
 	s.Conn = role(&s.wire, cfg)
 	if err := s.HandshakeContext(ctx); err != nil {
-		s.refuse(err)
+		driver.RefuseTLS(socket{s.wire.socket}, err)
 		return nil, reason(err)
 	}
 	return s, nil
 }
 
-// plainText answers a client that does not speak TLS.
-const plainText = "-ERR this address speaks TLS only\r\n"
+// socket is a file that is one.
+type socket struct{ *os.File }
 
-// refuseTime is how long a peer may take to read why its handshake failed.
-const refuseTime = 250 * time.Millisecond
-
-// refuse ends a failed handshake so that the peer gets to know why: a close with
-// unread input would send a reset that overtakes the alert.
-func (s *session) refuse(err error) {
-	socket := s.wire.socket
-	if not := (tls.RecordHeaderError{}); errors.As(err, &not) && not.Conn != nil {
-		_, _ = socket.Write([]byte(plainText))
+func (s socket) CloseWrite() error {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
 	}
-	if socket.SetReadDeadline(time.Now().Add(refuseTime)) != nil {
-		return // closed, as ctx has ended
-	}
-	raw, err := socket.SyscallConn()
-	if err == nil {
-		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
-	}
-	_, _ = io.CopyN(io.Discard, socket, 1<<20)
+	return raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
 }
 
 // reason is an error without the name of the file that the socket is to Go.

@@ -5,6 +5,7 @@ package looptest
 import (
 	"io"
 	"testing"
+	"time"
 
 	"ringmain/ioloop"
 )
@@ -47,6 +48,10 @@ type Peer interface {
 	// Reset closes with a reset, where there is such a thing.
 	Reset() error
 }
+
+// Patience is how long a harness on real sockets should wait before it gives
+// up.
+const Patience = 30 * time.Second
 
 // Run runs every test on loops of h. Each test makes its own loops.
 func Run(t *testing.T, h Harness) {

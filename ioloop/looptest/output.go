@@ -24,6 +24,7 @@ var outputTests = []test{
 				e.Errorf("Buffered is %d before the end of the iteration", n)
 			}
 		})
+		e.wait("the kernel takes some", func() bool { return client.conn.Buffered() < len(text) })
 		e.settle()
 		e.do(func() {
 			if n := client.conn.Buffered(); n <= ioloop.LowWater || n >= len(text) {

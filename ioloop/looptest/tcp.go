@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// Patience is how long a harness on real sockets should wait before it gives
-// up.
-const Patience = 30 * time.Second
-
 // tcpPeer is a Peer on a real TCP socket.
 type tcpPeer struct{ *net.TCPConn }
 
