@@ -30,6 +30,7 @@ type arena struct {
 	tags  []string // one at least for each server, in turn
 	// tenant: what is compared is sent by a user with tenantPrefix.
 	tenant bool
+	others []map[string]string // by server: the keys that are not that user's
 }
 
 func newArena(t *testing.T, options ...option) *arena {

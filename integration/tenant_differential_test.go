@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -36,16 +38,95 @@ func newTenantArena(t *testing.T, options ...option) *arena {
 	return a.begin(t, append(options, tenants)...)
 }
 
-// plantOthers puts keys of others on all servers, whose names are alike.
+// plantOthers puts keys of others on all servers, under names that the requests have,
+// and under names that are like the tenant's.
 func (a *arena) plantOthers(t *testing.T) {
 	t.Helper()
+	a.others = nil
 	for _, s := range a.nodes {
-		for _, tag := range a.tags {
-			for _, prefix := range []string{"", "other:", "t", "tabc:", "{" + tenantPrefix + "}", strings.ToUpper(tenantPrefix)} {
-				if _, err := s.Do("SET", prefix+"{"+tag+"}str", "not the tenant's"); err != nil {
+		plant(t, s, a.tags)
+		a.others = append(a.others, keysOfOthers(t, s))
+	}
+}
+
+// secret is in the value of each key of others, in names of some, and in no request.
+const secret = "not to be seen"
+
+// othersPrefixes are before the names of others' keys.
+var othersPrefixes = []string{"", "other:", "t", "tabc:", "{" + tenantPrefix + "}", strings.ToUpper(tenantPrefix)}
+
+func plant(t *testing.T, s *redistest.Server, tags []string) {
+	t.Helper()
+	c, err := s.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sent := 0
+	for _, prefix := range othersPrefixes {
+		for _, tag := range tags {
+			for i, name := range append(fixtureNames, "@none", "@new", "@"+secret) {
+				key := prefix + naming{tag: tag}.key(name)
+				// Of another type than the fixture, mostly.
+				request := [][]any{{"RPUSH", key, secret, "b"}, {"SET", key, secret}, {"HSET", key, "f1", secret}}[i%3]
+				if err := c.Send(request...); err != nil {
 					t.Fatal(err)
 				}
+				sent++
 			}
+		}
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for range sent {
+		if reply, err := c.Receive(); err != nil {
+			t.Fatal(reply, err)
+		}
+	}
+}
+
+// keysOfOthers are all keys of a server but the tenant's, with their contents.
+func keysOfOthers(t *testing.T, s *redistest.Server) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, database := range []string{"0", "1"} {
+		c, err := s.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		must := func(args ...any) any {
+			reply, err := c.Do(args...)
+			if err != nil {
+				t.Fatalf("%q: %v", args, err)
+			}
+			return reply
+		}
+		must("SELECT", database)
+		for _, key := range must("KEYS", "*").([]any) {
+			if name := key.(string); !strings.HasPrefix(name, tenantPrefix) {
+				found[database+" "+name] = fmt.Sprint(must("DUMP", name), must("PTTL", name))
+			}
+		}
+	}
+	return found
+}
+
+// sameOthers fails the test if a key of others has changed since they were planted.
+func (a *arena) sameOthers(t *testing.T) {
+	t.Helper()
+	for i, s := range a.nodes {
+		if len(a.others[i]) < 900 {
+			t.Errorf("server %d had %d keys of others only", i, len(a.others[i]))
+		}
+		if after := keysOfOthers(t, s); !maps.Equal(a.others[i], after) {
+			for key, was := range a.others[i] {
+				if after[key] != was {
+					t.Errorf("server %d: %q was %.100q, is %.100q", i, key, was, after[key])
+				}
+			}
+			t.Errorf("server %d: %d keys of others have become %d", i, len(a.others[i]), len(after))
 		}
 	}
 }
@@ -53,6 +134,7 @@ func (a *arena) plantOthers(t *testing.T) {
 func TestATenantSeesWhatOneRedisWouldShow(t *testing.T) {
 	a := newTenantArena(t)
 	a.playAll(t)
+	a.sameOthers(t)
 	if a.tally.requests < 8_000 || len(a.tally.commands) < 140 {
 		t.Errorf("only %d requests of %d commands were compared", a.tally.requests, len(a.tally.commands))
 	}

@@ -43,7 +43,11 @@ func (t *Tenant) shield(b *Buffer, cmd *command.Command, args [][]byte) [][]byte
 	for i := range cmd.Keys {
 		switch s := &cmd.Keys[i]; {
 		case s.Find == command.FindNumKeys: // what comes before is found all the same
-			from = max(from, s.Begin+s.Count+1)
+			if count := s.Begin + s.Count; count < len(args) && isNumber(args[count]) {
+				from = max(from, count+1)
+			} else {
+				from = max(from, count)
+			}
 		case s.Keyword != "":
 			for n := range args {
 				if n > 0 && command.IsWord(args[n], lower(s.Keyword)) {
@@ -62,6 +66,12 @@ func (t *Tenant) shield(b *Buffer, cmd *command.Command, args [][]byte) [][]byte
 		args[i] = b.join(t.prefix, args[i])
 	}
 	return args
+}
+
+// isNumber reports whether an argument may well be a number, which the server says
+// something about.
+func isNumber(arg []byte) bool {
+	return len(bytes.Trim(arg, "+-0123456789")) == 0
 }
 
 func lower(word string) string { return string(bytes.ToLower([]byte(word))) }

@@ -59,8 +59,8 @@ var keyless = []string{
 	"cluster|help", "cluster|info", "cluster|keyslot", "cluster|links", "cluster|myid", "cluster|myshardid", "cluster|nodes",
 	"cluster|replicas", "cluster|shards", "cluster|slaves", "cluster|slots",
 	"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags", "command|help", "command|info",
-	"command|list", "config|get", "config|help", "discard", "echo", "exec", "hello", "info", "lolwut", "memory|help", "multi",
-	"object|help", "ping", "pubsub|help", "quit", "readonly", "readwrite", "reset", "role", "select", "time", "unwatch", "wait",
+	"command|list", "config|get", "config|help", "discard", "echo", "exec", "hello", "info", "latency|help", "lolwut", "memory|help", "multi",
+	"object|help", "ping", "pubsub|help", "quit", "readonly", "readwrite", "reset", "role", "select", "slowlog|help", "time", "unwatch", "wait",
 	"waitaof", "xgroup|help", "xinfo|help",
 }
 

@@ -66,7 +66,7 @@ func TestKeysChannelsAndPatternsGainThePrefix(t *testing.T) {
 		"COMMAND GETKEYS GET a":                              "COMMAND GETKEYS GET a",
 		"PING a":                                             "PING a",
 		// Whose keys cannot be found: no server executes them, but should one do so…
-		"ZUNION x a b":       "ZUNION x Pa Pb",
+		"ZUNION x a b":       "ZUNION Px Pa Pb",
 		"ZUNION 5 a b":       "ZUNION 5 Pa Pb",
 		"ZUNIONSTORE a -1 b": "ZUNIONSTORE Pa -1 Pb",
 		"BLMPOP 0 01 a LEFT": "BLMPOP 0 01 Pa PLEFT",
