@@ -45,6 +45,8 @@ type Conn struct {
 	bare bool
 	// lease is what the connection is for, nil if it is for all sessions.
 	lease *Lease
+	// hub is set for a connection that subscribes.
+	hub *Hub
 
 	attempts   int           // that failed in a row
 	trouble    string        // why the last attempt failed; "": it did not
@@ -182,14 +184,23 @@ func (c *Conn) Data(b []byte) int {
 			}
 		case c.state == handshaking:
 			c.handshakePiece(piece, last)
-		case c.queue.len() == 0:
-			c.node.stats.Errors[metric.ErrorProtocol]++
-			c.giveUp("sent a reply that nobody asked for", errUnasked)
+		case c.hub != nil:
+			c.hub.piece(piece, last)
 		default:
-			c.piece(piece, last)
+			c.answered(piece, last)
 		}
 	}
 	return len(b)
+}
+
+// answered takes a part of the reply to a request.
+func (c *Conn) answered(b []byte, last bool) {
+	if c.queue.len() == 0 {
+		c.node.stats.Errors[metric.ErrorProtocol]++
+		c.giveUp("sent a reply that nobody asked for", errUnasked)
+		return
+	}
+	c.piece(b, last)
 }
 
 // piece hands a part of the first awaited reply over.
@@ -267,6 +278,9 @@ func (c *Conn) connectionLost(unsent int) {
 		return
 	}
 	c.failAll(n.lost(c.lost.what), left)
+	if c.hub != nil {
+		c.hub.owner.Down(false)
+	}
 	c.reconnect()
 	n.wake()
 }
@@ -292,6 +306,9 @@ func (c *Conn) attemptFailed(what string, cause error) {
 		return
 	}
 	c.failAll(why, 0)
+	if c.hub != nil {
+		c.hub.owner.Down(true)
+	}
 	c.reconnect()
 	n.wake()
 }

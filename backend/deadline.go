@@ -182,11 +182,15 @@ func (d *deadlines) next(now time.Duration) time.Duration {
 // idle asks a silent server for a sign of life, and says when to look again.
 func (d *deadlines) idle(now time.Duration) time.Duration {
 	c := d.c
-	if due := c.lastByte + idlePing; due > now {
+	pause := idlePing
+	if c.hub != nil {
+		pause = hubPing
+	}
+	if due := c.lastByte + pause; due > now {
 		return due
 	}
 	if c.failing == nil {
-		c.send(entry{to: discard{}, own: true}, ping)
+		c.send(entry{to: discard{}, own: true, slow: c.hub != nil}, ping)
 	}
 	return now + c.node.opt.Request
 }

@@ -62,8 +62,10 @@ func (c *Conn) beginHandshake() {
 		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH", '+')})
 	}
 	if !c.bare {
+		steps = append(steps, step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named})
+	}
+	if !c.bare && c.hub == nil {
 		steps = append(steps,
-			step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named},
 			step{[]string{"CLIENT", "ID"}, c.learnID},
 			step{[]string{"INFO", "server"}, c.learnRunID})
 	}
@@ -155,6 +157,10 @@ func (c *Conn) becomeReady() {
 		c.pending = nil
 	}
 	c.deadlines.start()
+	if c.hub != nil {
+		c.hub.begin()
+		c.hub.owner.Up()
+	}
 	n.wake()
 }
 

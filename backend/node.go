@@ -97,6 +97,7 @@ type Node struct {
 	control *Conn // nil until it is needed
 	leases  []*Lease
 	free    []*Lease // of leases, those that nobody has
+	hub     *Hub     // nil until it is needed
 	debts   []debt
 	waiters []Waiter
 	closed  bool
@@ -153,6 +154,9 @@ func (n *Node) Close() {
 	}
 	if n.control != nil {
 		n.control.stop()
+	}
+	if n.hub != nil {
+		n.hub.c.stop()
 	}
 	for _, l := range slices.Clone(n.leases) {
 		l.conn.stop()

@@ -146,6 +146,13 @@ const (
 	FleetRandom
 	// FleetScan walks the servers one after the other: SCAN.
 	FleetScan
+	// Subscribe begins or ends to listen to channels, for which the proxy has connections
+	// of its own to all servers.
+	Subscribe
+	// Publish goes to one server, whichever; who listens through the proxy is counted too.
+	Publish
+	// FleetPubSub asks every server who listens, and counts who does through the proxy.
+	FleetPubSub
 	// FleetInfo is the proxy's own INFO, with sums over all servers.
 	FleetInfo
 )
@@ -154,7 +161,8 @@ const (
 // server.
 func (p Policy) mayWrite() bool {
 	switch p {
-	case Refused, AnyServer, Local, Select, Transaction, Tracking, Unblock, FleetWait, AllLoops, FleetInfo, ScriptLoad, ScriptExists:
+	case Refused, AnyServer, Local, Select, Transaction, Tracking, Unblock, FleetWait, AllLoops, FleetInfo, ScriptLoad, ScriptExists,
+		Subscribe, FleetPubSub:
 		return false
 	}
 	return true

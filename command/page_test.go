@@ -71,6 +71,9 @@ var how = map[Policy]string{
 	FleetRandom:  "all servers; one of their keys, each with the same chance",
 	FleetScan:    "one server after the other",
 	FleetInfo:    "the proxy, with sums over all servers",
+	Subscribe:    "the proxy, which listens to all servers",
+	Publish:      "one of the servers, by the channel; the proxy counts its own clients in",
+	FleetPubSub:  "all servers, with the proxy's own clients",
 }
 
 var accessNames = [...]string{AccessRead: "read", AccessWrite: "write", AccessAdmin: "admin"}
@@ -96,6 +99,8 @@ const pageRules = `
   all servers; a server that does not have a script which the proxy has seen is given it ahead of the ` + "`EVALSHA`" + `.
 - **Users** may execute what their ` + "`access`" + ` covers: read, write (and read), or admin, which is everything. Others get
   ` + "`NOPERM this user has no permissions to run the '…' command`" + `, and before AUTH ` + "`NOAUTH Authentication required.`" + `
+- **Who subscribes** gets what is published anywhere: through this proxy or another one, or straight at any of the servers.
+  A message is published on one of the servers of the pool that whole-fleet commands go to.
 - If one server fails, the reply is one error, never an error inside an array.
 - A command that the table has, but the servers do not, gets their own error. One that the table does not have gets
   Redis's ` + "`ERR unknown command`" + `; a refused one ` + "`ERR command '…' is not supported`" + `, with the reason given here.

@@ -8,7 +8,6 @@ const (
 	// A container's arity refuses it first.
 	needSubcommand = "it needs a subcommand"
 
-	noPubSub         = "publish and subscribe are not there yet"
 	noImport         = "data is imported into servers past the proxy"
 	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
 	noRewrite        = "the configuration file is left to people"

@@ -35,7 +35,8 @@ func checkRow(t *testing.T, c *Command) {
 	bad((c.Policy == Refused) != (c.Reason != ""), "a reason belongs to a refusal, and the other way round")
 	bad(strings.Contains(c.Reason, "."), "the reason is more than a clause")
 	bad((c.Policy == Forward) && (len(c.Keys) != 1 || c.Keys[0].Last != 0 || c.firstKey == 0), "forwarded without having exactly one key at a fixed place")
-	bad(byKey(c.Policy) != (c.Keys != nil) && c.Policy != Refused && c.Policy != Transaction, // WATCH
+	channels := len(c.Keys) == 1 && c.Keys[0].Flags&KeyNot != 0
+	bad(byKey(c.Policy) != (c.Keys != nil && !channels) && c.Policy != Refused && c.Policy != Transaction, // WATCH
 		"goes by its keys without having any, or has keys that do not count")
 	bad(c.Flags&Write != 0 && c.Access < AccessWrite, "users who may only read may write with it")
 	bad(c.Flags&Admin != 0 && c.Access < AccessAdmin, "is for administrators but open to others")

@@ -77,6 +77,8 @@ func (a *arena) tolerate(args []string, got, want *difftest.Reply) string {
 // show: of servers that fail, of time between two servers, of several pools.
 var notShown = []string{"client|tracking", "multi", "exec", "watch", "wait", "waitaof", "select", "copy", "keys", "dbsize", "flushall", "flushdb", "mset", "mget", "del", "unlink", "exists", "touch", "time", "quit", "client|no-evict",
 	"command|getkeysandflags", "eval", "evalsha", "evalsha_ro", "fcall", "script|load", "script|exists", "script|kill", "script|flush", "function|kill",
+	"publish", "spublish", "subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe",
+	"pubsub|channels", "pubsub|numsub", "pubsub|numpat", "pubsub|shardchannels", "pubsub|shardnumsub",
 	"debug", "memory|purge", "monitor", "slowlog|get", "slowlog|len", "slowlog|reset", "latency|latest", "latency|history", "latency|graph", "latency|doctor", "latency|reset", "function|load", "function|delete", "function|flush", "function|restore", "function|list", "function|dump", "function|stats"}
 
 func TestToleratedDifferencesAreThoseThatUsersReadOf(t *testing.T) {

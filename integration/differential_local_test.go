@@ -223,7 +223,7 @@ SCAN x
 SCAN -1
 SCAN 0 nosuch
 SCAN 0 COUNT x
-` + scriptLocalCases
+` + scriptLocalCases + pubsubLocalCases
 
 // flushCases empty the servers.
 const flushCases = `

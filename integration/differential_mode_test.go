@@ -82,6 +82,7 @@ var modes = map[string]mode{
 	"command|help":      {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
 	"client|help":       {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
 	"config|help":       {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
+	"pubsub|help":       {compare: plain(difftest.Kind), reason: "the proxy tells what it serves itself", listed: true},
 	"config|get":        {compare: configSubset, reason: "the proxy's configuration is not that of Redis", listed: true},
 	"randomkey":         {compare: drawnKey, before: allKeys, reason: "Redis chooses by chance", listed: true},
 	"scan":              {compare: scannedKeys, before: allKeys, reason: "cursors and order are each server's own", listed: true},

@@ -12,6 +12,7 @@ import (
 
 	"ringmain/command"
 	"ringmain/proxy/local"
+	"ringmain/proxy/pubsub"
 	"ringmain/proxy/users"
 	"ringmain/resp"
 )
@@ -22,6 +23,8 @@ type Peers struct {
 	cores []*Core
 	// scripts are those that any of them has seen.
 	scripts sharedScripts
+	// listening is how many of their clients listen to what.
+	listening pubsub.Counts
 
 	// attention is how many reasons there are for commands to be looked at more closely
 	// than it takes to execute them: a pause, clients that monitor.
@@ -161,7 +164,9 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 	field(" idle=", int((now-s.active)/time.Second))
 	text(" flags=", s.flags())
 	field(" db=", s.client.Database)
-	text(" sub=0 psub=0 ssub=0", "")
+	field(" sub=", s.subscriber.Count(pubsub.Channel))
+	field(" psub=", s.subscriber.Count(pubsub.Pattern))
+	field(" ssub=", s.subscriber.Count(pubsub.Shard))
 	field(" multi=", s.tx.commands())
 	field(" qbuf=", s.conn.Kept())
 	field(" obl=", s.conn.Buffered())
@@ -178,7 +183,12 @@ func (s *Session) AppendDescription(dst []byte) []byte {
 }
 
 // kind is the client's type in CLIENT LIST and KILL.
-func (s *Session) kind() string { return local.NormalClient }
+func (s *Session) kind() string {
+	if s.client.Subscribed {
+		return local.PubSubClient
+	}
+	return local.NormalClient
+}
 
 // flags are the letters that CLIENT LIST has for what the client does.
 func (s *Session) flags() string {
@@ -187,7 +197,7 @@ func (s *Session) flags() string {
 		letter string
 		set    bool
 	}{
-		{"O", s.monitoring}, {"x", s.inMulti()}, {"b", s.onHold || s.waiting}, {"t", s.tracking != nil},
+		{"O", s.monitoring}, {"P", s.client.Subscribed}, {"x", s.inMulti()}, {"b", s.onHold || s.waiting}, {"t", s.tracking != nil},
 		{"B", s.tracking != nil && s.client.Tracking.Broadcast}, {"c", s.ending}, {"U", strings.HasPrefix(s.conn.LocalAddr(), "unix:")},
 	} {
 		if f.set {

@@ -16,6 +16,7 @@ import (
 	"ringmain/metric"
 	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
+	"ringmain/proxy/pubsub"
 	"ringmain/proxy/tenant"
 	"ringmain/proxy/users"
 	"ringmain/resp"
@@ -76,6 +77,10 @@ type Core struct {
 	spools  spoolPool
 	merges  mergePool
 	scripts scripts
+	// groups are what the loop's clients listen to, by the first server of their fleet,
+	// and hubs the connections for that.
+	groups  map[int32]*pubsub.Group
+	hubs    []*hub
 	watched []*Session // that may have output which the kernel has not taken
 	sweep   ioloop.Timer
 	idle    ioloop.Timer

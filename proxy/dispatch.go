@@ -55,6 +55,9 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		s.abort()
 		return true
 	}
+	if s.listensOnly() && s.refusedWhileListening(cmd) {
+		return true
+	}
 	attended := s.core.Peers.attention.Load() != 0
 	if attended {
 		if handled, waits := s.attend(cmd); handled {
@@ -110,6 +113,12 @@ func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool
 		return s.info(cmd, r, size)
 	case command.ScriptLoad, command.ScriptExists, command.ScriptFlush, command.ScriptKill:
 		return s.scriptFleet(cmd, r, size)
+	case command.Subscribe:
+		return s.subscribe(cmd, r)
+	case command.Publish:
+		return s.publish(cmd, r, size)
+	case command.FleetPubSub:
+		return s.pubsubFleet(cmd, r, size)
 	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetSame, command.FleetRandom:
 		return s.wholeFleet(cmd, r, size)
 	default:

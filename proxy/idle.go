@@ -20,12 +20,12 @@ func idleInterval(limit time.Duration) time.Duration {
 }
 
 // closeIdle ends, without a word as Redis does, those clients that have sent
-// nothing for too long and wait for nothing.
+// nothing for too long and wait for nothing, not even messages.
 func (c *Core) closeIdle() {
 	c.idle = nil
 	now, limit := c.loop.Elapsed(), c.Local.Records.ClientIdle()
 	for _, s := range c.sessions {
-		if limit > 0 && !s.gone && !s.ending && !s.blocked && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= limit {
+		if limit > 0 && !s.gone && !s.ending && !s.blocked && !s.client.Subscribed && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= limit {
 			c.Log.Debug("idle client closed (timeouts.client_idle)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
 			c.stats.Cut[metric.CutIdle]++
 			s.end()

@@ -30,6 +30,9 @@ func NewMemory(limit int, loops int) *Memory {
 
 func (m *Memory) join() *share { return &m.shares[m.joined.Add(1)-1] }
 
+// Limit is the bound, in bytes. Any goroutine may call it.
+func (m *Memory) Limit() int { return int(m.limit) }
+
 // Held is how many bytes all loops hold. Any goroutine may call it.
 func (m *Memory) Held() int {
 	var total int64
@@ -50,11 +53,17 @@ func (c *Core) grown(n int) {
 	}
 }
 
+// hasRoom reports whether n bytes more may be held.
+func (c *Core) hasRoom(n int) bool {
+	others := int64(c.Memory.Held()) - c.share.held.Load()
+	return others+int64(c.loop.Memory()+c.spools.bytes+n) <= c.Memory.limit
+}
+
 // publishMemory makes this loop's memory known, and cuts its largest client off
 // if all loops together hold too much and no other loop has a larger one.
 func (c *Core) publishMemory() {
 	c.fresh = 0
-	own := int64(c.loop.Memory() + c.spools.bytes + c.queuedBytes)
+	own := int64(c.loop.Memory() + c.spools.bytes + c.queuedBytes + c.listeningBytes())
 	c.share.held.Store(own)
 	total := int64(c.Memory.Held())
 	if total <= c.Memory.limit/2 {

@@ -127,6 +127,10 @@ func (m *merge) whole() *fanout.Whole {
 	switch w.Kind {
 	case fanout.Loaded, fanout.Exist:
 		w.Kept = m.fleet.kept
+	case fanout.Sum, fanout.Union, fanout.Counts:
+		if m.cmd.Policy == command.FleetPubSub {
+			m.listeners(w)
+		}
 	case fanout.Arrays, fanout.Random, fanout.Scan:
 		w.Shows, w.Cursors, w.Intn, w.Protocol = m.shows, m.fleet.cursors, rand.Int64N, m.s.client.Protocol
 	}
@@ -166,6 +170,8 @@ func kindOf(cmd *command.Command) fanout.Kind {
 		return fanout.Killed
 	case command.FleetWait:
 		return fanout.Least
+	case command.FleetPubSub:
+		return pubsubKind(cmd)
 	}
 	return fanout.OK
 }

@@ -124,6 +124,7 @@ func (s *Session) restart() {
 	s.endTransaction()
 	s.trackNothing()
 	s.endMonitor()
+	s.endListening()
 }
 
 // leave lets go of all that the session has on servers.
@@ -139,6 +140,7 @@ func (s *Session) leave() {
 		}
 	}
 	s.endTransaction()
+	s.endListening()
 }
 
 // Pushed implements backend.Holder.

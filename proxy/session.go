@@ -8,6 +8,7 @@ import (
 	"ringmain/ioloop"
 	"ringmain/metric"
 	"ringmain/proxy/local"
+	"ringmain/proxy/pubsub"
 	"ringmain/proxy/tenant"
 	"ringmain/proxy/users"
 	"ringmain/resp"
@@ -32,13 +33,15 @@ type Session struct {
 	scope   router.Scope
 	// listener is the scope of the client's listener: scope may be narrower.
 	listener router.Scope
-	number   int              // index in core.sessions
-	since    time.Duration    // it was opened, by the loop's Elapsed
-	active   time.Duration    // input last came
-	last     *command.Command // executed
-	mute     bool             // the command under way gets no reply: CLIENT REPLY
-	editing  edit             // of the reply to the command under way
-	tired    bool             // the last command was much work: it was the last of this turn
+	number   int // index in core.sessions
+	// subscriber has what the client listens to; nil until it does.
+	subscriber *pubsub.Client
+	since      time.Duration    // it was opened, by the loop's Elapsed
+	active     time.Duration    // input last came
+	last       *command.Command // executed
+	mute       bool             // the command under way gets no reply: CLIENT REPLY
+	editing    edit             // of the reply to the command under way
+	tired      bool             // the last command was much work: it was the last of this turn
 
 	user    *users.User    // whom the client is: as client.User, but for the call that changes it
 	tenant  *tenant.Tenant // of the user; nil: all keys are the client's

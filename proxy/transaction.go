@@ -203,6 +203,8 @@ func (s *Session) enqueue(cmd *command.Command, r *resp.Request) {
 		s.queueForServer(cmd, r)
 	case command.AnyServer, command.FleetWait: // nothing waits in a transaction
 		s.queueForServer(cmd, r)
+	case command.Publish:
+		s.queuePublish(cmd, r)
 	case command.Local:
 		if deferrable(cmd) {
 			s.queueLocal(cmd, r)

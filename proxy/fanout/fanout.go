@@ -28,6 +28,8 @@ const (
 	Exist              // arrays of 0 and 1: see Whole.Kept
 	Killed             // OK of one part at least
 	Least              // integers, or arrays of them, of which the least count
+	Union              // arrays of names, each of which is given once
+	Counts             // arrays of names and numbers, the same names everywhere, whose numbers are added up
 )
 
 // Whole is what is known of the command that was sent in parts.
@@ -38,8 +40,11 @@ type Whole struct {
 	// Order has the part of each key, for Values.
 	Order []int32
 	// Shows reports whether a key that a part's server has told may be shown: that
-	// server is the one which owns it. For Arrays, Random and Scan.
+	// server is the one which owns it. For Arrays, Random, Scan and Union.
 	Shows func(part int, key []byte) bool
+	// More is what is added to the sum for a name of Counts, or to that of Sum; nil:
+	// nothing.
+	More func(name []byte) int64
 	// Cursors turns the server's cursor into the client's, for Scan.
 	Cursors Cursors
 	// Intn returns a random number in [0,n), for Random.
@@ -102,7 +107,11 @@ func Merge(emit func([]byte), w *Whole, parts []Part) {
 	var line [32]byte
 	switch w.Kind {
 	case Sum:
-		emit(redcon.AppendInt(line[:0], total(parts)))
+		sum := total(parts)
+		if w.More != nil {
+			sum = max(0, sum+w.More(nil))
+		}
+		emit(redcon.AppendInt(line[:0], sum))
 	case Values:
 		emit(redcon.AppendArray(line[:0], len(w.Order)))
 		emitInOrder(emit, w.Order, parts)
@@ -116,6 +125,10 @@ func Merge(emit func([]byte), w *Whole, parts []Part) {
 		for _, piece := range parts[0].Reply {
 			emit(piece)
 		}
+	case Union:
+		emitUnion(emit, w, parts)
+	case Counts:
+		emitCounts(emit, w, parts)
 	case Exist:
 		emitExist(emit, w, parts)
 	case Least:
@@ -153,10 +166,10 @@ func (p *Part) usable(kind Kind) bool {
 		_, integer := resp.Integer(p.head())
 		n, _, array := resp.ArrayHeader(p.head())
 		return integer || array && n == waitedFor
-	case Values, Exist:
+	case Values, Exist, Counts:
 		n, _, ok := resp.ArrayHeader(p.head())
 		return ok && n == p.Keys
-	case Arrays:
+	case Arrays, Union:
 		_, _, ok := resp.ArrayHeader(p.head())
 		return ok
 	case Scan:

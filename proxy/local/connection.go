@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/tidwall/redcon"
@@ -15,10 +16,15 @@ import (
 const RedisVersion = "7.0.15"
 
 func ping(_ *Answers, c *Call) {
-	switch len(c.Args) {
-	case 1:
+	listens := c.Client.Subscribed && c.Client.Protocol == 2
+	switch {
+	case len(c.Args) <= 2 && listens: // in the form of a message
+		c.Out = redcon.AppendArray(c.Out, 2)
+		c.bulk("pong")
+		c.Out = redcon.AppendBulk(c.Out, bytes.Join(c.Args[1:], nil))
+	case len(c.Args) == 1:
 		c.Out = redcon.AppendString(c.Out, "PONG")
-	case 2:
+	case len(c.Args) == 2:
 		c.Out = redcon.AppendBulk(c.Out, c.Args[1])
 	default:
 		c.Out = resp.AppendWrongArity(c.Out, c.Command.Name)

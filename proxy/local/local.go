@@ -28,6 +28,8 @@ type Client struct {
 	User *users.User
 	// CLIENT REPLY: no replies, and none to the next command.
 	ReplyOff, ReplySkip bool
+	// Subscribed: it listens to channels, patterns or shard channels.
+	Subscribed bool
 }
 
 // UserName is the name of whom the client is.
@@ -142,6 +144,7 @@ var functions = func() []function {
 		"role":                          role,
 		"debug":                         debug,
 		"memory|help":                   help,
+		"pubsub|help":                   help,
 		"asking":                        ofCluster(clusterMode),
 		"readonly":                      ofCluster(clusterMode),
 		"readwrite":                     ofCluster(clusterMode),
