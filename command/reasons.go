@@ -9,7 +9,6 @@ const (
 	needSubcommand = "it needs a subcommand"
 
 	noImport         = "data is imported into servers past the proxy"
-	noConfigChange   = "the proxy's configuration cannot be changed by clients yet"
 	noRewrite        = "the configuration file is left to people"
 	noCommandLog     = "SLOWLOG tells of slow commands; large ones are not logged"
 	debugsScripts    = "a server that debugs a script serves nobody else"

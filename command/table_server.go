@@ -91,7 +91,7 @@ var serverRows = []Command{
 	{Name: "config|help", Arity: 2, Flags: Loading | Stale, Access: AccessRead, Policy: Local, Since: "5.0.0",
 		Summary: "Explains the subcommands of CONFIG"},
 	{Name: "config|resetstat", Arity: 2, Flags: Admin | NoScript | Loading | Stale,
-		Access: AccessAdmin, Policy: Refused, Reason: noConfigChange, Since: "2.0.0",
+		Access: AccessAdmin, Policy: AllLoops, Since: "2.0.0",
 		Summary: "Sets the counters of INFO to zero"},
 	{Name: "config|rewrite", Arity: 2, Flags: Admin | NoScript | Loading | Stale,
 		Access: AccessAdmin, Policy: Refused, Reason: noRewrite, Since: "2.8.0",

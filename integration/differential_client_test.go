@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,9 @@ func (d *duel) both(args ...string) (got, want difftest.Reply) {
 // infoFields are what common clients, monitors and tools read in INFO.
 var infoFields = []string{"redis_version", "redis_mode", "os", "process_id", "tcp_port", "uptime_in_seconds", "connected_clients", "blocked_clients",
 	"used_memory", "used_memory_human", "maxmemory", "total_connections_received", "total_commands_processed", "instantaneous_ops_per_sec", "role",
-	"expired_keys", "evicted_keys", "keyspace_hits", "keyspace_misses", "connected_slaves", "loading"}
+	"expired_keys", "evicted_keys", "keyspace_hits", "keyspace_misses", "connected_slaves", "loading", "used_memory_rss",
+	"used_memory_peak", "used_memory_peak_human", "maxmemory_human", "maxmemory_policy", "mem_fragmentation_ratio", "maxclients", "tracking_clients",
+	"total_net_input_bytes", "total_net_output_bytes", "total_error_replies", "master_replid", "cluster_enabled", "server_time_usec", "run_id"}
 
 func TestInfoSumsTheKeysAndHasTheFieldsThatToolsRead(t *testing.T) {
 	a := newArena(t)
@@ -106,6 +109,26 @@ func TestInfoSumsTheKeysAndHasTheFieldsThatToolsRead(t *testing.T) {
 	got, want := d.both("INFO", "keyspace")
 	if g, w := keyspace.FindString(got.Text), keyspace.FindString(want.Text); g != w || w != "db0:keys=100,expires=34" {
 		t.Errorf("INFO keyspace: %q, want %q", got.Text, want.Text)
+	}
+	d.both("SELECT", "3")
+	d.compare([]question{{[]string{"SET", "in the third", "v"}, exact, fixture}})
+	got, want = d.both("INFO", "KEYSPACE")
+	if third := regexp.MustCompile(`db3:\S+`); third.FindString(got.Text) != third.FindString(want.Text) {
+		t.Errorf("INFO keyspace: %q, want %q", got.Text, want.Text)
+	}
+	for _, section := range []string{"commandstats", "errorstats"} {
+		d.both("CONFIG", "RESETSTAT")
+		d.both("LPUSH", "a list", "1")
+		d.both("GET", "a list")
+		d.both("GET", "nothing")
+		d.both("GET")
+		d.both("NOSUCH")
+		got, want = d.both("INFO", section)
+		times := regexp.MustCompile(`usec=\d+,usec_per_call=[\d.]+`)
+		g, w := slices.Sorted(strings.Lines(times.ReplaceAllString(got.Text, ""))), slices.Sorted(strings.Lines(times.ReplaceAllString(want.Text, "")))
+		if !slices.Equal(g, w) {
+			t.Errorf("INFO %s: %q, want %q", section, g, w)
+		}
 	}
 	got, want = d.both("INFO")
 	for _, name := range infoFields {

@@ -143,6 +143,8 @@ CLIENT GETREDIR
 !CONFIG SET slowlog-max-len -1
 !CONFIG SET latency-monitor-threshold -1
 !CONFIG SET latency-monitor-threshold 0|CONFIG GET latency-monitor-threshold
+!CONFIG RESETSTAT
+!CONFIG RESETSTAT x
 !SLOWLOG RESET|SLOWLOG LEN
 !SLOWLOG GET x
 !SLOWLOG GET -2

@@ -95,6 +95,8 @@ func (s *Session) askLoops(cmd *command.Command, args [][]byte) bool {
 	case unpauseID:
 		s.unpauseClients()
 		return true
+	case resetStatID:
+		return s.resetStat()
 	case monitorID:
 		s.monitor()
 		return true
@@ -103,10 +105,11 @@ func (s *Session) askLoops(cmd *command.Command, args [][]byte) bool {
 }
 
 var (
-	killID    = command.ByName([]byte("client|kill")).ID()
-	pauseID   = command.ByName([]byte("client|pause")).ID()
-	unpauseID = command.ByName([]byte("client|unpause")).ID()
-	monitorID = command.ByName([]byte("monitor")).ID()
+	killID      = command.ByName([]byte("client|kill")).ID()
+	pauseID     = command.ByName([]byte("client|pause")).ID()
+	unpauseID   = command.ByName([]byte("client|unpause")).ID()
+	resetStatID = command.ByName([]byte("config|resetstat")).ID()
+	monitorID   = command.ByName([]byte("monitor")).ID()
 )
 
 // listClients is CLIENT LIST.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ringmain/backend"
+	"ringmain/command"
 	"ringmain/ioloop"
 	"ringmain/metric"
 	"ringmain/proxy/fanout"
@@ -62,6 +63,8 @@ type Core struct {
 	askers   []*Session    // that wait for their turn
 	commands atomic.Uint64 // executed; written on the loop
 	stats    Stats
+	counts   local.Counts   // for INFO
+	reset    metric.Clients // what stats had at the last CONFIG RESETSTAT
 	closed   bool
 	// drained is called when the last client is gone, once it is set.
 	drained     func()
@@ -114,6 +117,7 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	for _, p := range cfg.Preconnect {
 		c.nodes[p.Server].Conn(2, int(p.Database))
 	}
+	c.counts.Commands = make([]local.CommandCount, command.Len()+1)
 	c.stats.Commands = make([]metric.Commands, len(Families()))
 	c.Peers.join(c)
 	c.watchIdle()

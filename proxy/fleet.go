@@ -105,17 +105,46 @@ func (s *Session) info(cmd *command.Command, r *resp.Request, size int) bool {
 	if s.tenant != nil {
 		sections = local.InfoOfTenant(sections)
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
-	if !local.InfoNeedsServers(sections) {
-		s.answer(s.core.Local.AppendInfo(s.scratch(), s.client.Protocol, sections, nil))
+	if _, ofLoops := local.InfoNeeds(sections); !ofLoops {
+		s.infoFrom(s.awaitLocal(), cmd, sections, nil)
 		return true
 	}
-	m := s.newFleetMerge(cmd, f, 1, size)
-	m.fleet.sections = sections
+	return ask(s, (*Core).infoCounts, func(seq uint64, counts []*local.Counts, _ bool) {
+		sum := &local.Counts{}
+		for _, c := range counts {
+			sum.Add(c)
+		}
+		s.infoFrom(seq, cmd, sections, sum)
+	})
+}
+
+// infoFrom answers INFO, once the loops have told what they have counted, if they had
+// to.
+func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, counts *local.Counts) {
+	view := &local.View{Counts: counts, Servers: s.core.serverStates()}
+	if ofServers, _ := local.InfoNeeds(sections); !ofServers {
+		s.Reply(seq, s.core.Local.AppendInfo(nil, s.client.Protocol, sections, view), true)
+		return
+	}
+	f := s.core.Snapshot.Fleet(s.scope)
+	m := s.mergeInto(seq, cmd, f.Count)
+	m.fleet = fleet{scope: s.scope, first: f.First, each: 1, sections: sections, view: view}
+	for part := range f.Count {
+		m.addPart(s.core.Snapshot.Servers[f.First+int32(part)].Name, 0)
+	}
 	for part := range f.Count {
 		s.connTo(f.Place(part)).Send(m, uint64(part), infoRequest, false, false)
 	}
-	return true
+}
+
+func (c *Core) serverStates() []local.ServerState {
+	var states []local.ServerState
+	for i, n := range c.nodes {
+		server := &c.Snapshot.Servers[i]
+		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Down: n.Down(),
+			Version: c.Servers[i].Learned.Version(), InFlight: n.InFlight()})
+	}
+	return states
 }
 
 // maxSections bounds what INFO may be asked for: there are some twenty.
@@ -127,9 +156,10 @@ var infoRequest = resp.AppendCommand(nil, "INFO")
 func (m *merge) emitInfo() {
 	s := m.s
 	f := s.core.Snapshot.Fleet(m.fleet.scope)
-	totals := local.NewTotals("db" + strconv.Itoa(int(f.Database)))
+	view := m.fleet.view
+	view.Totals = local.NewTotals(int(f.Database))
 	for i := range m.parts {
-		totals.Add(m.parts[i].Node, m.parts[i].Reply)
+		view.Totals.Add(m.parts[i].Node, m.parts[i].Reply)
 	}
-	m.emit(s.core.Local.AppendInfo(nil, s.client.Protocol, m.fleet.sections, totals))
+	m.emit(s.core.Local.AppendInfo(nil, s.client.Protocol, m.fleet.sections, view))
 }

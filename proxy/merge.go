@@ -6,6 +6,7 @@ import (
 	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/proxy/fanout"
+	"ringmain/proxy/local"
 	"ringmain/router"
 )
 
@@ -31,14 +32,20 @@ type fleet struct {
 	first    int32 // index of the server of part 0
 	each     int32 // parts for each server
 	cursors  fanout.Cursors
-	sections []string // that INFO is asked for
-	kept     []bool   // the proxy itself has the script, for fanout's Kept
+	sections []string    // that INFO is asked for
+	view     *local.View // what it is made of
+	kept     []bool      // the proxy itself has the script, for fanout's Kept
 }
 
 // newMerge begins to await the parts of a command of size bytes.
 func (s *Session) newMerge(cmd *command.Command, parts, size int) *merge {
+	return s.mergeInto(s.await(size), cmd, parts)
+}
+
+// mergeInto is newMerge for a slot that is there.
+func (s *Session) mergeInto(seq uint64, cmd *command.Command, parts int) *merge {
 	m := s.core.merges.get()
-	m.s, m.seq, m.cmd, m.left = s, s.await(size), cmd, parts
+	m.s, m.seq, m.cmd, m.left = s, seq, cmd, parts
 	return m
 }
 

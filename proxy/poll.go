@@ -29,8 +29,7 @@ func ask[T any](s *Session, question func(*Core) T, done func(seq uint64, answer
 	}
 	c.asking = true
 	peers := c.Peers.all()
-	p := &poll[T]{s: s, seq: s.await(0), left: len(peers), done: done}
-	s.replies.at(p.seq).local = true
+	p := &poll[T]{s: s, seq: s.awaitLocal(), left: len(peers), done: done}
 	for _, peer := range peers {
 		if peer == c {
 			p.answer(question(c))
@@ -46,6 +45,13 @@ func ask[T any](s *Session, question func(*Core) T, done func(seq uint64, answer
 		}
 	}
 	return true
+}
+
+// awaitLocal opens the slot of a reply that no server gives.
+func (s *Session) awaitLocal() uint64 {
+	seq := s.await(0)
+	s.replies.at(seq).local = true
+	return seq
 }
 
 func (p *poll[T]) answer(answer T) {

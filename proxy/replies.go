@@ -18,6 +18,7 @@ type slot struct {
 	counted bool // by whoever answered; local, too
 	mute    bool // the client has asked for no reply
 	family  uint8
+	command uint16 // see commandIndex
 	result  metric.Result
 	since   time.Duration // when the request was executed, by the loop's Elapsed
 	edit    edit          // nil: the reply goes out as it comes
@@ -53,7 +54,7 @@ func (s *Session) await(size int) uint64 {
 	q.tail++
 	sl := q.at(seq)
 	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.loop.Elapsed()
-	sl.edit = s.editing
+	sl.edit, sl.command = s.editing, commandIndex(s.last)
 	s.inflight += size
 	if s.core.Local.Records.Notices() {
 		s.core.take(q.noteOf(seq))
@@ -68,7 +69,9 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 	}
 	sl := s.replies.at(seq)
 	if sl.size == 0 {
-		sl.result = resultOf(b)
+		if sl.result = resultOf(b); sl.result != metric.ResultOK && !sl.counted {
+			s.core.countError(b)
+		}
 	}
 	sl.size += len(b)
 	switch {
@@ -156,6 +159,7 @@ func (s *Session) count(seq uint64, sl *slot) {
 	}
 	stats := &s.core.stats.Commands[sl.family]
 	stats.Results[sl.result]++
+	s.core.countReply(sl.command, sl.result, took)
 	if !sl.local {
 		s.measure(sl.size)
 		stats.Duration.Observe(took)

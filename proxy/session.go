@@ -277,6 +277,10 @@ func (s *Session) answer(reply []byte) { s.answerWith(resultOf(reply), reply) }
 
 func (s *Session) answerWith(result metric.Result, reply []byte) {
 	s.core.stats.Commands[familyOf(s.last)].Results[result]++
+	s.core.countAnswer(s.last, result)
+	if result != metric.ResultOK {
+		s.core.countError(reply)
+	}
 	if s.last != nil && s.core.Local.Records.Noticed(0) { // all commands are logged
 		var n note
 		s.core.take(&n)

@@ -99,45 +99,94 @@ func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
 	}
 }
 
+// viewOf is a view with the totals of one server.
+func viewOf(own int, info string) *View {
+	v := &View{Totals: NewTotals(own), Counts: &Counts{Commands: make([]CommandCount, command.Len()+1), Errors: map[string]uint64{"ERR": 2, "WRONGTYPE": 1},
+		Received: 100, Sent: 200, Blocked: 3, Tracking: 4},
+		Servers: []ServerState{{Pool: "p", Name: "a", Version: "7.0.15", InFlight: 5}, {Pool: "p", Name: "b", Down: true}, {Pool: "q", Name: "c"}}}
+	v.Counts.Commands[command.ByName([]byte("get")).ID()] = CommandCount{Calls: 2, Failed: 1, Rejected: 3, Spent: 5 * time.Microsecond}
+	v.Totals.Add("a", [][]byte{redcon.AppendBulkString(nil, info)})
+	return v
+}
+
 func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
-	totals := NewTotals("db0")
-	totals.Add("a", [][]byte{[]byte("$44\r\nused_memory:1000\r\n"), []byte("db0:keys=2,expires=0,avg_tt\r\n")})
-	all := string(answers().AppendInfo(nil, 2, nil, totals))
+	v := viewOf(0, "used_memory:1000\r\nused_memory_rss:1500\r\nmaxmemory_policy:allkeys-lru\r\ndb0:keys=2,expires=0,avg_ttl=0\r\ndb3:keys=7,expires=1,avg_ttl=9\r\n")
+	all := string(answers().AppendInfo(nil, 2, nil, v))
 	for _, want := range []string{"# Server\r\nredis_version:7.2.4\r\n", "uptime_in_days:1\r\n",
-		"\r\n\r\n# Clients\r\nconnected_clients:3\r\n", "\r\n\r\n# Replication\r\nrole:master\r\n",
-		"used_memory:1000\r\nused_memory_human:1000B\r\n", "total_commands_processed:11\r\n",
-		"total_connections_received:7\r\n", "# Keyspace\r\ndb0:keys=2,expires=0,avg_ttl=0\r\n"} {
+		"\r\n\r\n# Clients\r\nconnected_clients:3\r\n", "blocked_clients:3\r\ntracking_clients:4\r\n", "\r\n\r\n# Replication\r\nrole:master\r\n",
+		"used_memory:1000\r\nused_memory_human:1000B\r\n", "mem_fragmentation_ratio:1.50\r\n", "maxmemory_policy:allkeys-lru\r\n",
+		"total_commands_processed:11\r\ntotal_net_input_bytes:100\r\ntotal_net_output_bytes:200\r\ntotal_error_replies:3\r\n",
+		"total_connections_received:7\r\n", "# Keyspace\r\ndb0:keys=2,expires=0,avg_ttl=0\r\ndb3:keys=7,expires=1,avg_ttl=9\r\n",
+		"# Pools\r\npool0:name=p,servers=2,up=1\r\npool1:name=q,servers=1,up=1\r\n",
+		"server0:name=a,pool=p,state=up,version=7.0.15,in_flight=5\r\nserver1:name=b,pool=p,state=down,version=,in_flight=0\r\n",
+		"# Errorstats\r\nerrorstat_ERR:count=2\r\nerrorstat_WRONGTYPE:count=1\r\n"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("INFO lacks %q: %q", want, all)
 		}
 	}
-	one := string(answers().AppendInfo(nil, 2, []string{"CLIENTS"}, nil))
-	if text := payload(t, one); text != "# Clients\r\nconnected_clients:3\r\nmaxclients:9\r\nblocked_clients:0\r\n" {
+	const stats = "# Commandstats\r\ncmdstat_get:calls=2,usec=5,usec_per_call=2.50,rejected_calls=3,failed_calls=1\r\n"
+	if strings.Contains(all, "Commandstats") {
+		t.Error("the default has the commands")
+	}
+	for _, name := range []string{"all", "EVERYTHING", "commandstats"} {
+		if text := string(answers().AppendInfo(nil, 2, []string{name}, v)); !strings.Contains(text, stats) {
+			t.Errorf("INFO %s lacks the commands: %q", name, text)
+		}
+	}
+	one := string(answers().AppendInfo(nil, 2, []string{"CLIENTS"}, v))
+	if text := payload(t, one); text != "# Clients\r\nconnected_clients:3\r\ncluster_connections:0\r\nmaxclients:9\r\nblocked_clients:3\r\ntracking_clients:4\r\n" {
 		t.Errorf("INFO clients is %q", text)
 	}
-	if text := payload(t, string(answers().AppendInfo(nil, 2, []string{"nothing"}, nil))); text != "" {
+	if text := payload(t, string(answers().AppendInfo(nil, 2, []string{"nothing"}, v))); text != "" {
 		t.Errorf("an unknown section is %q", text)
 	}
 }
 
-func TestOnlySectionsWithSumsNeedTheServers(t *testing.T) {
-	for words, want := range map[string]bool{"": true, "server clients": false, "KEYSPACE": true, "all": true, "nothing": false} {
-		if got := InfoNeedsServers(strings.Fields(words)); got != want {
-			t.Errorf("INFO %s: %v", words, got)
+func TestAPoolsOwnDatabaseIsTheOnlyOneAndHasTheNumberZero(t *testing.T) {
+	v := viewOf(3, "db0:keys=2,expires=0,avg_ttl=0\r\ndb3:keys=7,expires=1,avg_ttl=9\r\n")
+	if text := payload(t, string(answers().AppendInfo(nil, 2, []string{"keyspace"}, v))); text != "# Keyspace\r\ndb0:keys=7,expires=1,avg_ttl=9\r\n" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestATenantIsToldNothingOfOthers(t *testing.T) {
+	v := viewOf(0, "db0:keys=2,expires=0,avg_ttl=0\r\n")
+	text := string(answers().AppendInfo(nil, 2, InfoOfTenant([]string{"everything"}), v))
+	for _, secret := range []string{"db0:", "name=", "cmdstat", "errorstat", "used_memory"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("it has %s: %q", secret, text)
+		}
+	}
+}
+
+func TestOnlySectionsWithSumsNeedTheServersOrTheLoops(t *testing.T) {
+	for words, want := range map[string][2]bool{"": {true, true}, "server cluster": {}, "clients": {false, true}, "KEYSPACE": {true, false},
+		"all": {true, true}, "nothing": {}, "commandstats": {false, true}} {
+		if ofServers, ofLoops := InfoNeeds(strings.Fields(words)); ofServers != want[0] || ofLoops != want[1] {
+			t.Errorf("INFO %s: servers %v, loops %v", words, ofServers, ofLoops)
 		}
 	}
 }
 
 func TestTotalsBearWithAnythingAServerSays(t *testing.T) {
-	totals := NewTotals("db0")
+	totals := NewTotals(0)
 	for _, text := range []string{"used_memory:99999999999999999999\r\n", "used_memory:-5\r\n", "used_memory:9223372036854775807\r\n",
-		"used_memory:9223372036854775807\r\n", "db0:\r\n", "db0:keys\r\n", "db0:keys=x,=,,expires=1,avg_ttl=9223372036854775807\r\n", ":\r\n", "\r\n"} {
+		"used_memory:9223372036854775807\r\n", "db0:\r\n", "db0:keys\r\n", "db0:keys=x,=,,expires=1,avg_ttl=9223372036854775807\r\n", ":\r\n", "\r\n",
+		"db:keys=1\r\n", "db-1:keys=1\r\n", "dbx:keys=1\r\n", "maxmemory_policy:a\r\n", "maxmemory_policy:b\r\n", "maxmemory_policy:b\r\n"} {
 		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, text)})
 	}
 	totals.Add("b", nil)
 	totals.Add("c", [][]byte{[]byte(":1\r\n")})
-	if totals.sums["used_memory"] != 1<<63-1 || totals.keys != 0 || totals.expires != 1 || totals.averageTTL() <= 0 || len(totals.missing) != 2 {
+	k := totals.keyspaces[0]
+	if totals.sums["used_memory"] != 1<<63-1 || len(totals.keyspaces) != 1 || k.keys != 0 || k.expires != 1 || k.averageTTL() <= 0 ||
+		len(totals.missing) != 2 || totals.agreed("maxmemory_policy") != "mixed" {
 		t.Errorf("%+v", totals)
+	}
+	for i := range 2 * maxDatabases {
+		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, "db"+strconv.Itoa(i)+":keys=1\r\n")})
+	}
+	if len(totals.keyspaces) != maxDatabases {
+		t.Errorf("%d databases are kept", len(totals.keyspaces))
 	}
 }
 

@@ -18,8 +18,11 @@ type Records struct {
 	mu       sync.Mutex
 	idle     time.Duration   // what idleSeconds says in whole seconds
 	settings [settings]int64 // by setting
-	slow     slowLog
-	latency  latencyLog
+	// connections and commands are those up to the last CONFIG RESETSTAT.
+	connections int64
+	commands    uint64
+	slow        slowLog
+	latency     latencyLog
 }
 
 // setting is one that clients may change, as CONFIG SET has it.
@@ -126,4 +129,19 @@ func (r *Records) set(values map[setting]int64) {
 	}
 	r.slow.keep(int(r.settings[slowEntries]))
 	r.reckon()
+}
+
+// sinceReset are numbers of INFO since the last CONFIG RESETSTAT.
+func (r *Records) sinceReset(connections int64, commands uint64) (int64, uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return connections - r.connections, commands - r.commands
+}
+
+// ResetStat has INFO count connections and commands anew.
+func (a *Answers) ResetStat() {
+	connections, commands := a.Connections(), a.Commands()
+	a.Records.mu.Lock()
+	defer a.Records.mu.Unlock()
+	a.Records.connections, a.Records.commands = connections, commands
 }

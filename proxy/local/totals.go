@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -12,25 +13,31 @@ import (
 // Totals are sums over what servers say of themselves in INFO. One goroutine uses
 // it.
 type Totals struct {
-	database  string // the line of Keyspace that counts, as "db0"
+	own       int // see NewTotals
 	answering int
 	missing   []string // names of servers that did not answer
 
-	sums          map[string]int64
+	sums      map[string]int64
+	words     map[string]string // "" where servers differ
+	keyspaces map[int]*keyspace // by the number that clients know
+}
+
+// keyspace sums up one database.
+type keyspace struct {
 	keys, expires int64
 	ttl           float64 // average times keys that expire
 }
 
-// NewTotals begins with no server. database names the line of Keyspace that
-// counts, as "db0".
-func NewTotals(database string) *Totals {
-	return &Totals{database: database, sums: map[string]int64{}}
+// NewTotals begins with no server. own is the pool's own database, which clients see as
+// number 0, and no other; or 0 if they see all there are.
+func NewTotals(own int) *Totals {
+	return &Totals{own: own, sums: map[string]int64{}, words: map[string]string{}, keyspaces: map[int]*keyspace{}}
 }
 
 // summed are the fields of INFO that are added up.
 var summed = map[string]bool{
-	"used_memory": true, "used_memory_rss": true, "maxmemory": true, "instantaneous_ops_per_sec": true,
-	"expired_keys": true, "evicted_keys": true, "keyspace_hits": true, "keyspace_misses": true,
+	"used_memory": true, "used_memory_rss": true, "used_memory_peak": true, "used_memory_dataset": true, "maxmemory": true,
+	"instantaneous_ops_per_sec": true, "expired_keys": true, "evicted_keys": true, "keyspace_hits": true, "keyspace_misses": true,
 }
 
 // Add adds the server of that name, with its reply to INFO in pieces; one that has
@@ -47,29 +54,56 @@ func (t *Totals) Add(server string, reply [][]byte) {
 		if summed[name] {
 			t.sums[name] = add(t.sums[name], number(value))
 		}
-		if name == t.database {
-			t.addKeyspace(value)
+		if name == "maxmemory_policy" {
+			if before, ok := t.words[name]; ok && before != value {
+				value = ""
+			}
+			t.words[name] = value
+		}
+		if digits, ok := strings.CutPrefix(name, "db"); ok {
+			t.addKeyspace(digits, value)
 		}
 	}
 }
 
-// addKeyspace adds a line such as keys=1,expires=0,avg_ttl=0.
-func (t *Totals) addKeyspace(value string) {
+// agreed is the value of a field of which all servers have the same one, else mixed.
+func (t *Totals) agreed(name string) string { return cmp.Or(t.words[name], "mixed") }
+
+// maxDatabases bounds the databases that are told of.
+const maxDatabases = 1 << 12
+
+// addKeyspace adds a line such as db0:keys=1,expires=0,avg_ttl=0.
+func (t *Totals) addKeyspace(digits, value string) {
+	n, err := strconv.Atoi(digits)
+	switch {
+	case err != nil || n < 0 || t.own != 0 && n != t.own:
+		return
+	case t.own != 0:
+		n = 0
+	}
+	k := t.keyspaces[n]
+	if k == nil {
+		if len(t.keyspaces) == maxDatabases {
+			return
+		}
+		k = &keyspace{}
+		t.keyspaces[n] = k
+	}
 	fields := map[string]int64{}
 	for pair := range strings.SplitSeq(value, ",") {
 		name, v, _ := strings.Cut(pair, "=")
 		fields[name] = number(v)
 	}
-	t.keys = add(t.keys, fields["keys"])
-	t.expires = add(t.expires, fields["expires"])
-	t.ttl += float64(fields["avg_ttl"]) * float64(fields["expires"])
+	k.keys = add(k.keys, fields["keys"])
+	k.expires = add(k.expires, fields["expires"])
+	k.ttl += float64(fields["avg_ttl"]) * float64(fields["expires"])
 }
 
-func (t *Totals) averageTTL() int64 {
-	if t.expires == 0 {
+func (k *keyspace) averageTTL() int64 {
+	if k.expires == 0 {
 		return 0
 	}
-	return int64(min(t.ttl/float64(t.expires), math.MaxInt32*1000))
+	return int64(min(k.ttl/float64(k.expires), math.MaxInt32*1000))
 }
 
 // number reads a count; what is none, or negative, is 0.
