@@ -323,7 +323,12 @@ func TestRandomSequencesLeaveTheSameReplyForReply(t *testing.T) {
 		seed = n
 	}
 	t.Logf("RINGMAIN_SEED=%d", seed)
-	a := newArena(t, loops(2))
+	newArena(t, loops(2)).playRandomly(t, seed)
+	t.Run("of a tenant", func(t *testing.T) { newTenantArena(t, loops(2)).playRandomly(t, seed) })
+}
+
+func (a *arena) playRandomly(t *testing.T, seed uint64) {
+	t.Helper()
 	each := 4000
 	if torture() {
 		each = 400_000
@@ -341,6 +346,9 @@ func TestRandomSequencesLeaveTheSameReplyForReply(t *testing.T) {
 		})
 		p := &player{duel: a.duel(t, 2)}
 		for _, args := range [][]string{{"DBSIZE"}, {"KEYS", "*"}} {
+			if !a.serves(args) {
+				continue
+			}
 			p.queue = append(p.queue, question{args, modeOf(args), "(in the end)"})
 		}
 		p.drain()
@@ -369,6 +377,9 @@ func (a *arena) randomClient(t *testing.T, seed uint64, client, n int) tally {
 	for counts.requests < n && len(counts.diffs) == 0 {
 		for range 1 + g.IntN(150) {
 			for _, args := range g.commands() {
+				if a.tenant && !a.serves(args) {
+					continue
+				}
 				p.ask(args)
 			}
 		}

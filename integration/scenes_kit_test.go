@@ -29,6 +29,8 @@ type stage struct {
 	servers []*redistest.Server
 	lone    *redistest.Server
 	proxy   *ringmain
+	// login makes Ringmain's clients a user with a key_prefix; nil: there are no users.
+	login []string
 }
 
 func newStage(t *testing.T, n int, options ...option) *stage {
@@ -42,7 +44,7 @@ func (st *stage) play(t *testing.T, name, scene string) {
 	t.Run(name, func(t *testing.T) {
 		t.Helper()
 		tag := "{" + strings.ReplaceAll(name, " ", "_") + "}"
-		sides := []*troupe{{T: t, addr: st.proxy.addr, servers: st.servers}, {T: t, addr: st.lone.Addr(), servers: []*redistest.Server{st.lone}}}
+		sides := st.sides(t)
 		for line := range strings.Lines(strings.ReplaceAll(scene, "~", tag)) {
 			if line = strings.TrimSpace(line); line == "" {
 				continue
@@ -58,9 +60,16 @@ func (st *stage) play(t *testing.T, name, scene string) {
 	})
 }
 
+// sides are Ringmain's clients, and those of the lone server.
+func (st *stage) sides(t *testing.T) [2]*troupe {
+	return [2]*troupe{{T: t, addr: st.proxy.addr, servers: st.servers, login: st.login},
+		{T: t, addr: st.lone.Addr(), servers: []*redistest.Server{st.lone}}}
+}
+
 // troupe are the clients of one side.
 type troupe struct {
 	*testing.T
+	login   []string
 	addr    string
 	servers []*redistest.Server
 	clients map[string]*wire
@@ -75,10 +84,19 @@ func (tr *troupe) client(name string) *wire {
 	}
 	w := dial(tr.T, tr.addr)
 	tr.clients[name] = w
+	tr.enter(w)
 	if strings.ToUpper(name) == name {
 		w.do("HELLO", "3")
 	}
 	return w
+}
+
+// enter makes a client the user that it is to be.
+func (tr *troupe) enter(w *wire) {
+	tr.Helper()
+	if tr.login != nil {
+		expect(tr.T, "AUTH", w.do(tr.login...), "+OK\r\n")
+	}
 }
 
 // act does what a line says, and returns what comes back.
@@ -109,7 +127,11 @@ func (tr *troupe) act(line string) string {
 		tr.client(sender).command(words...)
 		return ""
 	}
-	return tr.client(who).do(words...)
+	reply := tr.client(who).do(words...)
+	if reply == "+RESET\r\n" {
+		tr.enter(tr.client(who))
+	}
+	return reply
 }
 
 // blocked waits until so many clients wait on the servers.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"ringmain/internal/redistest"
 )
 
 // improvisation is one random play of several clients that transact, watch, wait and
@@ -52,6 +50,9 @@ func (im *improvisation) step() {
 	if im.multi[name] && (verb == "SELECT" || verb == "HELLO" || verb == "CLIENT") { // refused here
 		return
 	}
+	if im.st.login != nil && refusedIn(im.T, name+" "+text) != "" {
+		return
+	}
 	for strings.Contains(text, "#") {
 		text = strings.Replace(text, "#", fmt.Sprint(im.rng.IntN(3)), 1)
 	}
@@ -74,6 +75,9 @@ func (im *improvisation) step() {
 		im.waits = append(im.waits, name)
 	} else {
 		im.compare(name)
+	}
+	if verb == "RESET" {
+		im.sides[0].enter(im.sides[0].client(name))
 	}
 	im.woken()
 }
@@ -162,8 +166,7 @@ func TestRandomPlaysOfSeveralClientsGoAsWithRedis(t *testing.T) {
 
 func improvise(t *testing.T, st *stage, seed uint64, length int) {
 	im := &improvisation{T: t, multi: map[string]bool{}, st: st, rng: rand.New(rand.NewPCG(seed, 1)), tag: fmt.Sprintf("{p%d}", seed)}
-	im.sides[0] = &troupe{T: t, addr: st.proxy.addr, servers: st.servers}
-	im.sides[1] = &troupe{T: t, addr: st.lone.Addr(), servers: []*redistest.Server{st.lone}}
+	im.sides = st.sides(t)
 	defer func() {
 		if t.Failed() {
 			t.Logf("played:\n%s\nwaiting: %v", strings.Join(im.played, "\n"), im.waits)
@@ -177,8 +180,7 @@ func improvise(t *testing.T, st *stage, seed uint64, length int) {
 	}
 	for n := 0; n < length && !im.bad; n++ {
 		if len(im.waits) == len(players) {
-			w := dial(t, st.proxy.addr)
-			lone := dial(t, st.lone.Addr())
+			w, lone := im.sides[0].client("another"), im.sides[1].client("another")
 			name := im.waits[0]
 			im.played = append(im.played, "CLIENT UNBLOCK <"+name+">")
 			expect(t, "CLIENT UNBLOCK", w.do("CLIENT", "UNBLOCK", im.ids[0][name]), lone.do("CLIENT", "UNBLOCK", im.ids[1][name]))
