@@ -62,3 +62,21 @@ func TestRandomPlaysOfATenantGoAsWithRedis(t *testing.T) {
 		}
 	}
 }
+
+// publishOthers has others publish on channels that are named like the tenant's, which
+// nobody may hear of.
+func (a *arena) publishOthers(t *testing.T, args []string) {
+	t.Helper()
+	if len(args) < 2 || !strings.HasSuffix(strings.ToLower(args[0]), "publish") {
+		return
+	}
+	for _, prefix := range othersPrefixes {
+		if _, err := a.nodes[0].Do(args[0], prefix+args[1], "not the tenant's"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestRandomSubscriptionsOfATenantAreToldWhatRedisTells(t *testing.T) {
+	newTenantArena(t, loops(2)).playSubscriptions(t, 3)
+}
