@@ -56,7 +56,7 @@ func (stillTimer) Stop() bool { return true }
 
 // stillConn takes what is written. Its output stays until a test takes it.
 type stillConn struct {
-	wrote, buffered                  int
+	wrote, buffered, kept            int
 	keep                             bool // the text, and the count of what is not taken
 	text                             string
 	paused, resumed, closed, aborted bool
@@ -70,7 +70,7 @@ func (c *stillConn) Write(b []byte) {
 	}
 }
 func (c *stillConn) Buffered() int      { return c.buffered }
-func (c *stillConn) Kept() int          { return 0 }
+func (c *stillConn) Kept() int          { return c.kept }
 func (c *stillConn) Pause()             { c.paused, c.resumed = true, false }
 func (c *stillConn) Resume()            { c.paused, c.resumed = false, true }
 func (c *stillConn) CloseAfterFlush()   { c.closed = true }

@@ -38,7 +38,7 @@ var whileListening = func() map[int]bool {
 	return m
 }()
 
-// listens reports whether the client listens, in the protocol in which it can hardly do
+// listensOnly reports whether the client listens, in the protocol in which it can hardly do
 // anything else: it could not tell replies from messages.
 func (s *Session) listensOnly() bool { return s.client.Subscribed && s.client.Protocol == 2 }
 
@@ -180,15 +180,13 @@ func (sub *subscription) told() {
 
 // answer gives the confirmations out.
 func (sub *subscription) answer() {
-	s := sub.s
 	sub.done = true
-	if !s.gone {
-		s.client.Subscribed = s.subscriber.Any()
-		s.Reply(sub.seq, sub.reply, true)
-	}
 	if sub.timer != nil {
 		sub.timer.Stop()
-		s.resume()
+	}
+	if s := sub.s; !s.gone {
+		s.client.Subscribed = s.subscriber.Any()
+		s.Reply(sub.seq, sub.reply, true)
 	}
 }
 

@@ -103,6 +103,38 @@ func TestAMessageStandsBehindTheRepliesBeforeItAndNeverWithinOne(t *testing.T) {
 	sc.gets(message(">", "c", "2"))
 }
 
+func TestHelloChangesTheFormOfMessages(t *testing.T) {
+	sc := newListenScene(t)
+	sc.sends("HELLO 3\r\nSUBSCRIBE c\r\n")
+	sc.open()
+	sc.confirms(0, "subscribe", "c")
+	sc.confirms(1, "subscribe", "c")
+	sc.sends("HELLO 2\r\n")
+	sc.client.take()
+	sc.hubs[0].Data([]byte(message("*", "c", "1")))
+	sc.gets(message("*", "c", "1"))
+	sc.sends("ECHO x\r\n")
+	if got := sc.client.take(); !strings.HasPrefix(got, "-ERR Can't execute 'echo'") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAClientThatSendsNoMoreHasAllExecutedBehindItsSubscription(t *testing.T) {
+	sc := newListenScene(t)
+	left := sc.sends("SUBSCRIBE c\r\nPING\r\n")
+	sc.client.kept = len(left)
+	sc.s.HalfClosed()
+	sc.open()
+	sc.confirms(0, "subscribe", "c")
+	sc.confirms(1, "subscribe", "c")
+	if sc.client.closed || !sc.client.resumed {
+		t.Fatal("closed too early")
+	}
+	sc.client.kept = 0
+	sc.sends(left)
+	sc.gets(told("*", "subscribe", "c", 1) + "*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+}
+
 func TestAServerThatDoesNotConfirmHoldsASubscriptionUpForADeadline(t *testing.T) {
 	sc := newListenScene(t)
 	sc.sends("SUBSCRIBE c\r\n")

@@ -64,8 +64,17 @@ func (l *Line) Up() {
 
 // Down tells that the connection is lost, or, if unreachable, cannot be had.
 func (l *Line) Down(unreachable bool) {
+	was := l.up
 	l.up, l.unreachable, l.late = false, unreachable, false
 	l.todo, l.asked = nil, nil
+	if was {
+		l.forget()
+	}
+	l.g.recheck()
+}
+
+// forget takes all as not subscribed.
+func (l *Line) forget() {
 	for _, topics := range l.g.topics {
 		for _, t := range topics {
 			st := &t.states[l.number]
@@ -74,7 +83,6 @@ func (l *Line) Down(unreachable bool) {
 			l.g.tidy(t)
 		}
 	}
-	l.g.recheck()
 }
 
 // unsettled reports whether a change has to wait for the line.
