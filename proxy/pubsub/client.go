@@ -117,7 +117,7 @@ func (c *Client) End() {
 		return
 	}
 	for kind := range Kind(kinds) {
-		for name := range c.names[kind] {
+		for _, name := range c.Names(kind) {
 			c.g.changed(c.leave(kind, name))
 		}
 	}

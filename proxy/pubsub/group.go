@@ -1,16 +1,21 @@
 package pubsub
 
+import "slices"
+
 // Group is one loop's subscriptions to the servers of one pool.
 type Group struct {
 	counts *Counts
 	pool   int32
 	topics [kinds]map[string]*Topic
-	lines  []*Line
-	// awaited are the topics that changes wait for.
-	awaited map[*Topic]struct{}
-	message Message   // on its way
-	ended   []*Client // meanwhile
-	bytes   int       // of all subscriptions, about
+	// first and last are the ends of the list of all topics, in the order in which they
+	// were made: what is done to all of them is done in that order, so that a simulated
+	// run follows from its seed.
+	first, last *Topic
+	lines       []*Line
+	awaited     int       // topics that changes wait for
+	message     Message   // on its way
+	ended       []*Client // meanwhile
+	bytes       int       // of all subscriptions, about
 }
 
 // Topic is a channel, a pattern or a shard channel that somebody listens to, or has until
@@ -22,6 +27,8 @@ type Topic struct {
 	pending   int // changes under way that begin to listen
 	states    []state
 	changes   []*Change // that wait for it
+
+	prev, next *Topic // in the group's list
 }
 
 // state is a topic's on one line.
@@ -41,7 +48,7 @@ func (t *Topic) wanted() bool { return len(t.listeners) > 0 || t.pending > 0 }
 
 // NewGroup makes a group. pool is the pool's number in counts.
 func NewGroup(counts *Counts, pool int32) *Group {
-	g := &Group{counts: counts, pool: pool, awaited: map[*Topic]struct{}{}}
+	g := &Group{counts: counts, pool: pool}
 	for kind := range g.topics {
 		g.topics[kind] = map[string]*Topic{}
 	}
@@ -57,8 +64,34 @@ func (g *Group) topic(kind Kind, name []byte) *Topic {
 	if t == nil {
 		t = &Topic{kind: kind, name: string(name), states: make([]state, len(g.lines))}
 		g.topics[kind][t.name] = t
+		g.link(t)
 	}
 	return t
+}
+
+// link puts a topic at the end of the list.
+func (g *Group) link(t *Topic) {
+	t.prev = g.last
+	if g.last == nil {
+		g.first = t
+	} else {
+		g.last.next = t
+	}
+	g.last = t
+}
+
+// unlink takes a topic out of the list. Who has come to it finds its way on.
+func (g *Group) unlink(t *Topic) {
+	if t.prev == nil {
+		g.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		g.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
 }
 
 // changed has the servers learn that a topic is wanted, or is no more.
@@ -71,7 +104,7 @@ func (g *Group) changed(t *Topic) {
 
 // tidy forgets a topic that nobody listens to and no server knows of.
 func (g *Group) tidy(t *Topic) {
-	if t.wanted() || len(t.changes) > 0 {
+	if t.wanted() || len(t.changes) > 0 || g.topics[t.kind][t.name] != t {
 		return
 	}
 	for i := range t.states {
@@ -80,6 +113,7 @@ func (g *Group) tidy(t *Topic) {
 		}
 	}
 	delete(g.topics[t.kind], t.name)
+	g.unlink(t)
 }
 
 // settled reports whether every server that is up has the topic as it is wanted, or has
@@ -156,8 +190,10 @@ func (c *Change) await(topics []*Topic) {
 	for _, t := range topics {
 		if !c.g.settled(t) {
 			c.left++
+			if len(t.changes) == 0 {
+				c.g.awaited++
+			}
 			t.changes = append(t.changes, c)
-			c.g.awaited[t] = struct{}{}
 		}
 	}
 	c.settle()
@@ -177,14 +213,12 @@ func (c *Change) Expire() {
 	if c.over {
 		return
 	}
-	for t := range c.g.awaited {
-		for _, waiting := range t.changes {
-			if waiting != c {
-				continue
-			}
-			for _, l := range c.g.lines {
-				l.late = l.late || l.unsettled(t)
-			}
+	for t := c.g.first; t != nil; t = t.next {
+		if !slices.Contains(t.changes, c) {
+			continue
+		}
+		for _, l := range c.g.lines {
+			l.late = l.late || l.unsettled(t)
 		}
 	}
 	c.g.recheck()
@@ -223,7 +257,7 @@ func (g *Group) check(t *Topic) {
 	}
 	waiting := t.changes
 	t.changes = nil
-	delete(g.awaited, t)
+	g.awaited--
 	for _, c := range waiting {
 		c.settle()
 	}
@@ -232,7 +266,7 @@ func (g *Group) check(t *Topic) {
 
 // recheck is check for all topics.
 func (g *Group) recheck() {
-	for t := range g.awaited {
+	for t := g.first; t != nil && g.awaited > 0; t = t.next {
 		g.check(t)
 	}
 }

@@ -368,7 +368,7 @@ func TestServersHaveWhatIsListenedToAfterAnyHistory(t *testing.T) {
 			}
 		}
 		f.want(fmt.Sprintf("seed %d, topics, clients not counted, changes", seed),
-			fmt.Sprint(total, clients, begun-done, len(f.g.awaited)), fmt.Sprint(len(want), 0, 0, 0))
+			fmt.Sprint(total, clients, begun-done, f.g.awaited), fmt.Sprint(len(want), 0, 0, 0))
 		if t.Failed() {
 			t.FailNow()
 		}

@@ -54,10 +54,8 @@ func (g *Group) AddLine(server Server, name string) *Line {
 // wanted.
 func (l *Line) Up() {
 	l.up, l.unreachable, l.late = true, false, false
-	for _, topics := range l.g.topics {
-		for _, t := range topics {
-			l.touch(t)
-		}
+	for t := l.g.first; t != nil; t = t.next {
+		l.touch(t)
 	}
 	l.g.recheck()
 }
@@ -75,13 +73,10 @@ func (l *Line) Down(unreachable bool) {
 
 // forget takes all as not subscribed.
 func (l *Line) forget() {
-	for _, topics := range l.g.topics {
-		for _, t := range topics {
-			st := &t.states[l.number]
-			l.confirm(t, false)
-			*st = state{}
-			l.g.tidy(t)
-		}
+	for t := l.g.first; t != nil; t = t.next {
+		l.confirm(t, false)
+		t.states[l.number] = state{}
+		l.g.tidy(t)
 	}
 }
 
