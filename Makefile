@@ -6,7 +6,7 @@ FUZZTIME ?= 10m
 TESTTIMEOUT ?= 20m
 
 .DEFAULT_GOAL := build
-.PHONY: help build image deps test lint torture fuzz bench bench-quick bench-ab
+.PHONY: help build image deps test lint torture fuzz bench bench-quick bench-tls bench-ab
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -23,6 +23,7 @@ deps: ## what the tests need from the system: redis, twemproxy, gcc, buildah, â€
 
 test: deps ## all tests under the race detector (`make lint` vets)
 	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout $(TESTTIMEOUT) ./...
+	$(GO) test -vet=off -tags foreign -timeout $(TESTTIMEOUT) -run 'TLS|Pipeline|Drain' ./integration # the loop of other platforms
 	$(GO) test -vet=off -timeout $(TESTTIMEOUT) ./proxy/simtest # all seeds; the detector slows a simulated world eightfold
 
 lint: ## gofmt, go vet (for macOS and Windows too), staticcheck
@@ -45,6 +46,9 @@ bench: deps ## side by side with twemproxy, under half an hour, into bench/resul
 
 bench-quick: deps ## the same, under two minutes
 	$(GO) run ./bench -quick $(BENCHFLAGS)
+
+bench-tls: deps ## clients with TLS against clients without, and against twemproxy behind stunnel
+	$(GO) run ./bench -tls $(BENCHFLAGS)
 
 bench-ab: deps ## this tree against an older one: make bench-ab BASE=<revision>
 	@GO="$(GO)" scripts/bench-ab.sh "$(BASE)" $(BENCHFLAGS)

@@ -155,3 +155,21 @@ func TestTheChartIsWellFormedAndShowsWhatIsBeyondItsScale(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsWithTLSAreMeasuredBesideOthers runs the whole program, with Ringmain.
+func TestClientsWithTLSAreMeasuredBesideOthers(t *testing.T) {
+	out := t.TempDir()
+	if err := run(t.Context(), strings.Fields("-tls -rounds 1 -slice 100ms -out "+out)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(out, "tls.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| GET | 16 | 50 | 64 B | ringmain |", "| SET | 16 | 50 | 64 B | ringmain with TLS |",
+		"| GET | 16 | 50 | 64 B | twemproxy behind stunnel |"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}

@@ -29,8 +29,8 @@ type sample struct {
 	rss      float64 // of the proxy after the run, MiB
 }
 
-// benchmark runs c with n requests against addr.
-func benchmark(ctx context.Context, addr string, c benchCase, n int) (sample, error) {
+// benchmark runs c with n requests against addr. more are flags of redis-benchmark.
+func benchmark(ctx context.Context, addr string, c benchCase, n int, more ...string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
 	host, port, ok := strings.Cut(addr, ":")
@@ -40,6 +40,7 @@ func benchmark(ctx context.Context, addr string, c benchCase, n int) (sample, er
 	args := []string{"-h", host, "-p", port, "--csv",
 		"-n", strconv.Itoa(n), "-c", strconv.Itoa(c.clients), "-P", strconv.Itoa(c.pipeline),
 		"-r", strconv.Itoa(keySpace(c.size)), "-d", strconv.Itoa(c.size)}
+	args = append(args, more...)
 	if c.op == opMget {
 		args = append(args, "MGET")
 		for range mgetKeys {

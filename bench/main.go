@@ -8,6 +8,7 @@
 //	go run ./bench -quick             # GET and SET of 64 B, under two minutes
 //	go run ./bench -ab OLD NEW        # two binaries of ours
 //	go run ./bench -startup           # time from start to the first reply
+//	go run ./bench -tls               # clients with TLS, under two minutes
 package main
 
 import (
@@ -27,6 +28,7 @@ type options struct {
 	quick   bool
 	ab      bool
 	startup bool
+	tls     bool
 	rounds  int           // of the comparison
 	pairs   int           // of -ab
 	loops   int           // of Ringmain
@@ -73,6 +75,8 @@ func run(ctx context.Context, args []string) error {
 		mode = runAB
 	case o.startup:
 		mode = runStartup
+	case o.tls:
+		mode = runTLS
 	}
 	err = mode(ctx, o)
 	if err != nil && ctx.Err() != nil {
@@ -88,6 +92,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "GET and SET of 64 B with 50 clients only")
 	f.BoolVar(&o.ab, "ab", false, "compare two binaries of Ringmain: bench -ab OLD NEW")
 	f.BoolVar(&o.startup, "startup", false, "measure the time from start to the first reply")
+	f.BoolVar(&o.tls, "tls", false, "compare clients with TLS to clients without, and to twemproxy behind stunnel")
 	f.IntVar(&o.rounds, "rounds", 0, "rounds of the comparison (default 5, or 3 with -quick)")
 	f.IntVar(&o.pairs, "pairs", 11, "pairs of -ab, at least 9")
 	f.IntVar(&o.loops, "loops", 1, "event loops of Ringmain; twemproxy has one")

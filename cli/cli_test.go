@@ -12,6 +12,9 @@ import (
 
 	"ringmain/config"
 	"ringmain/router"
+	"time"
+
+	"ringmain/internal/certtest"
 )
 
 // call runs a command in a fresh folder with a configuration of that text.
@@ -59,6 +62,29 @@ func TestCheckSumsUpAValidConfigurationAndWarns(t *testing.T) {
 		"go to the servers of this pool alone (main), not to those of the other routes\n"
 	if code != ExitOK || stdout != want || stderr != "" {
 		t.Errorf("exit code %d, output\n%s\nerrors\n%s", code, stdout, stderr)
+	}
+}
+
+func TestCheckTellsWhomCertificatesAreForAndHowLong(t *testing.T) {
+	authority, err := certtest.NewAuthority("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := authority.Issue("old.example", -time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := issued.Write(t.TempDir(), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, _ := call(t, "listeners:\n  - address: 127.0.0.1:1\n    tls: {cert_file: "+cert+", key_file: "+key+"}\n"+
+		"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\n", "check")
+	for _, want := range []string{"certificate: listeners[0].tls.cert_file: for localhost, valid until 20",
+		"warning: config.yaml:3: listeners[0].tls.cert_file: the certificate for \"localhost\" has expired"} {
+		if code != ExitOK || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, %q is not in\n%s", code, want, stdout)
+		}
 	}
 }
 

@@ -60,7 +60,9 @@ func TestManyLargeValuesPassThroughTLSOnBothSidesUnchanged(t *testing.T) {
 	const values = 100
 	s := newSecrets(t)
 	a, b := redistest.StartTLS(t, s.files()), redistest.StartTLS(t, s.files())
-	r := startFrom(t, s.listener(true)+s.pool(a, b))
+	cfg := parse(t, s.listener(true)+s.pool(a, b))
+	requestTimeout(gross)(cfg) // the race detector slows the ciphers down
+	r := serve(t, cfg)
 	w := dialTLS(t, r.addr, s.client(t, s.cert, s.key))
 	value := func(i int) string { return repeat(mebibyte/16, fmt.Sprintf("%016d", i*7919)) }
 	var sender sync.WaitGroup

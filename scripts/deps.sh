@@ -20,6 +20,7 @@ if [ "${1:-}" != image ]; then
   need redis-cli redis-tools
   need redis-benchmark redis-tools
   need nutcracker nutcracker
+  need stunnel4 stunnel4
   need systemd-analyze systemd
   [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 fi
@@ -67,7 +68,7 @@ export DEBIAN_FRONTEND=noninteractive
 # What was installed just now shall not start with the machine either. A service
 # that the user had before is not among the packages, and stays as it is.
 for package in "${packages[@]}"; do
-  case $package in redis-server | nutcracker) ;; *) continue ;; esac
+  case $package in redis-server | nutcracker | stunnel4) ;; *) continue ;; esac
   if command -v systemctl >/dev/null 2>&1; then
     "${root[@]}" systemctl disable --quiet "$package" >/dev/null 2>&1 || true
     if [ -d /run/systemd/system ]; then

@@ -291,9 +291,12 @@ func (c *conn) shaken(s *session, err error) {
 	if c.state != shaking {
 		return
 	}
-	if err != nil {
+	switch {
+	case c.l.ctx.Err() != nil:
+		err = ioloop.ErrAborted
+	case err != nil:
 		err = fmt.Errorf("%w: %w", ioloop.ErrTLS, err)
-	} else {
+	default:
 		err = c.l.control(unix.EPOLL_CTL_ADD, c.fd, unix.EPOLLIN)
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ package epoll
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"ringmain/internal/certtest"
 	"ringmain/ioloop"
+	"ringmain/ioloop/driver"
 	"ringmain/ioloop/looptest"
 )
 
@@ -91,3 +93,65 @@ func (h *tlsHarness) DialPeer(t testing.TB, address string) looptest.Peer {
 }
 
 var _ net.Error = noMore{}
+
+func TestWhatTheKernelMayHaveTakenNeverCountsAsUnsent(t *testing.T) {
+	buffers := &driver.Buffers{}
+	add := func(o *driver.Output, n int) { o.Append(buffers, make([]byte, n)) }
+	s, out := &session{}, &driver.Output{}
+	add(&s.plain, 50)
+	check := func(when string, want int) {
+		t.Helper()
+		if got := s.unsent(out); got != want {
+			t.Errorf("%s: %d are unsent, want %d", when, got, want)
+		}
+	}
+	taken := func(n int) {
+		out.Drop(buffers, n)
+		s.noteSent(n, out)
+	}
+	check("nothing is encrypted", 50)
+	// Two records of 100 bytes, each 22 longer than what is in it.
+	add(out, 244)
+	s.ahead = 200
+	check("nothing is sent", 250)
+	taken(122)
+	check("the first record is sent", 50+78) // at most 100 of the second are: it counts as if 22 were
+	taken(121)
+	check("but for a byte all is sent", 50+1)
+	// TLS adds a record of its own.
+	add(out, 30)
+	s.wire.own = 30
+	taken(1)
+	check("only what is TLS's own is left", 50)
+	taken(30)
+	check("all is sent", 50)
+	add(out, 122)
+	s.ahead = 50
+	s.plain.Drop(buffers, 50)
+	check("the rest is encrypted", 50)
+}
+
+// TestADialWhoseServerDoesNotShakeHandsEndsInTime has a server that says nothing.
+func TestADialWhoseServerDoesNotShakeHandsEndsInTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h := newHarness()
+	loop := h.newLoop(t)
+	r, left := newRecorder(), newRecorder()
+	cfg := func() *tls.Config { return &tls.Config{ServerName: "localhost"} }
+	loop.Post(func() {
+		loop.DialTLS(l.Addr().String(), 50*time.Millisecond, cfg, r)
+		loop.DialTLS(l.Addr().String(), time.Minute, cfg, left)
+	})
+	r.wait(t)
+	if !errors.Is(r.openErr, ioloop.ErrTLS) || !errors.Is(r.openErr, ioloop.ErrDialTimeout) {
+		t.Errorf("Opened(nil, %v)", r.openErr)
+	}
+	h.Stop(loop)
+	if !left.done() || !errors.Is(left.openErr, ioloop.ErrAborted) {
+		t.Errorf("when the loop stops: %v", left.openErr)
+	}
+}
