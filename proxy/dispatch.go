@@ -49,7 +49,7 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return true
 	case !cmd.ArityOK(len(r.Args)):
 		s.abort()
-		s.answer(resp.AppendWrongArity(s.scratch(), cmd.Name))
+		s.refuse(cmd, resp.TextWrongArity(cmd.Name))
 		return true
 	case allowed(cmd.Access) > s.allowed && s.denied(cmd):
 		s.abort()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/tidwall/redcon"
 
@@ -91,8 +92,8 @@ func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 	x := &execution{s: s, tx: tx, exec: uint64(len(tx.queued)) + 1}
 	s.editing = x.splicing()
 	x.slot = s.await(size + len(tx.raw))
-	if tx.lease != nil {
-		s.suspend()
+	if tx.lease != nil || slices.ContainsFunc(tx.queued, func(q queuedCommand) bool { return q.local() }) {
+		s.suspend() // what the proxy answers itself must not be overtaken by later commands
 	}
 	s.core.queuedBytes -= tx.size
 	s.tx = nil

@@ -48,7 +48,7 @@ func (s *Session) refusedWhileListening(cmd *command.Command) bool {
 	if cmd.Policy == command.Subscribe || whileListening[cmd.ID()] {
 		return false
 	}
-	s.fail("ERR Can't execute '" + cmd.Name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	s.refuse(cmd, "ERR Can't execute '"+cmd.Name+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 	return true
 }
 
@@ -72,6 +72,9 @@ func (s *Session) subscribe(cmd *command.Command, r *resp.Request) bool {
 	if text := s.unfitNames(c, names); text != "" {
 		s.fail(text)
 		return true
+	}
+	if !s.settled() { // a PUBLISH before it counts those who listen when its reply comes
+		return false
 	}
 	g := s.core.group(s.channelFleet())
 	if s.subscriber == nil {

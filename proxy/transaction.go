@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/resp"
@@ -172,6 +174,16 @@ func (ignored) Reply(uint64, []byte, bool) {}
 
 // Failed implements backend.Receiver.
 func (ignored) Failed(uint64, *backend.Failure) {}
+
+// refuse answers with the error that keeps a command from being executed. As in Redis, EXEC
+// is over with it.
+func (s *Session) refuse(cmd *command.Command, text string) {
+	if cmd.ID() == execID {
+		s.endTransaction()
+		text = "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(text, "ERR ")
+	}
+	s.fail(text)
+}
 
 // abort has EXEC refused because a command has been.
 func (s *Session) abort() {

@@ -73,10 +73,15 @@ func AppendQuotedError(dst []byte, before string, said []byte, behind string) []
 	return append(append(dst, behind...), '\r', '\n')
 }
 
+// TextWrongArity is the error that AppendWrongArity appends.
+func TextWrongArity(name string) string {
+	return "ERR wrong number of arguments for '" + name + "' command"
+}
+
 // AppendWrongArity appends the error for a wrong number of arguments. name is
 // the command in lower case, as "get" or "config|get".
 func AppendWrongArity(dst []byte, name string) []byte {
-	return redcon.AppendError(dst, "ERR wrong number of arguments for '"+name+"' command")
+	return redcon.AppendError(dst, TextWrongArity(name))
 }
 
 // AppendHelloOption appends the error for an option that HELLO does not have,
