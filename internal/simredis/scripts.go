@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// A script is one call of a command, or one number: the model has no Lua.
+// A script is one call of a command, maybe with a comment, or one number: the model
+// has no Lua.
 var (
-	callBody   = regexp.MustCompile(`^return redis\.call\('([a-z]+)'((?:, ?(?:KEYS|ARGV)\[[1-9]\])*)\)$`)
+	callBody   = regexp.MustCompile(`^return redis\.call\('([a-z]+)'((?:, ?(?:KEYS|ARGV)\[[1-9]\])*)\)(?: -- .*)?$`)
 	callWord   = regexp.MustCompile(`(KEYS|ARGV)\[([1-9])\]`)
 	numberBody = regexp.MustCompile(`^return (-?[0-9]{1,9})$`)
 )

@@ -28,8 +28,11 @@ const (
 type options struct {
 	servers, loops int
 	clientOutput   int // 0: 1 MiB
+	leases         int // of one loop to one server; 0: none
 	// tap stands between the cores and their loops' dials; nil: nothing does.
 	tap tap
+	// front stands between a client's connection and its session; nil: nothing does.
+	front func(ioloop.Loop, ioloop.Handler) ioloop.Handler
 }
 
 // scene is a world with a proxy, its servers, and a loop for clients.
@@ -68,7 +71,11 @@ func newScene(seed uint64, trace io.Writer, o options) *scene {
 		s.loops, s.cores = append(s.loops, loop), append(s.cores, core)
 		w.Listen(proxyAddress(i), loop, func() ioloop.Handler {
 			s.ids++
-			return core.NewSession(s.ids, router.ByRoutes)
+			session := core.NewSession(s.ids, router.ByRoutes)
+			if o.front != nil {
+				return o.front(loop, session)
+			}
+			return session
 		})
 	}
 	return s
@@ -103,7 +110,7 @@ func (s *scene) config(seed uint64, trace io.Writer, o options) *proxy.Config {
 		cfg.Servers = append(cfg.Servers, &backend.Options{
 			Pool: "main", Name: name, Address: host.Address(),
 			Connect: 100 * time.Millisecond, Request: requestTimeout, Slow: time.Second,
-			ClientName: "ringmain-test", Queue: 1 << 20, Rand: s.w.Rand().Float64, Log: cfg.Log,
+			ClientName: "ringmain-test", Queue: 1 << 20, Leases: o.leases, Rand: s.w.Rand().Float64, Log: cfg.Log,
 			Learned: &backend.Facts{}, Fence: &backend.Fence{},
 		})
 	}
@@ -131,6 +138,7 @@ func (s *scene) startServer(address string, seed uint64) *server {
 	host := &server{Host: simredis.Start(s.w, address, simredis.Options{Seed: seed})}
 	s.servers = append(s.servers, host)
 	host.OnExecute = func(id int64, args [][]byte) {
+		s.w.Logf(address, "executes %.60q of client %d", args, id)
 		if !once(&host.before) && s.observe != nil {
 			s.observe(host, id, args)
 		}

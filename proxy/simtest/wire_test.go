@@ -20,7 +20,7 @@ func element(b []byte) (int, error) {
 	switch b[0] {
 	case '+', '-', ':', '_', '#', ',', '(':
 		return n, nil
-	case '$', '=', '*', '~', '%':
+	case '$', '=', '*', '~', '%', '>':
 		if count, err = strconv.Atoi(string(b[1:end])); err != nil {
 			return 0, fmt.Errorf("reply header %q", b[:end])
 		}
