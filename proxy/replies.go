@@ -172,6 +172,9 @@ func (s *Session) advance() {
 	q := &s.replies
 	for !q.empty() {
 		sl := q.at(q.head)
+		if sl.edit != nil {
+			return // it is not whole, and goes out as a whole
+		}
 		if sl.held.first != nil {
 			s.write(sl.held.first)
 			for _, b := range sl.held.more {

@@ -24,8 +24,8 @@ func (f *fleetScene) says(b string) { f.loop.dialled[len(f.loop.dialled)-1].Data
 
 func TestATransactionIsSentInOnePieceWhenExecComes(t *testing.T) {
 	f := newFleetScene(t, 1)
-	f.sends("MULTI\r\nSET a 1\r\nPING\r\nGET a\r\n")
-	f.gets("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n")
+	f.sends("MULTI\r\nSET a 1\r\nGET a\r\n")
+	f.gets("+OK\r\n+QUEUED\r\n+QUEUED\r\n")
 	if n := f.core.nodes[0].InFlight(); n != 0 {
 		t.Errorf("%d requests are sent before EXEC", n)
 	}
@@ -34,7 +34,27 @@ func TestATransactionIsSentInOnePieceWhenExecComes(t *testing.T) {
 		t.Errorf("%d requests are under way", n)
 	}
 	f.answers(0, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$1\r\n1\r\n$1\r\n2\r\n")
-	f.gets("*3\r\n+OK\r\n+PONG\r\n$1\r\n1\r\n$1\r\n2\r\n")
+	f.gets("*2\r\n+OK\r\n$1\r\n1\r\n$1\r\n2\r\n")
+}
+
+func TestWhatTheProxyAnswersWithinATransactionIsNotOvertaken(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.sends("MULTI\r\nCLIENT GETNAME\r\nGET a\r\nEXEC\r\nCLIENT SETNAME n\r\n")
+	f.gets("+OK\r\n+QUEUED\r\n+QUEUED\r\n")
+	f.answers(0, "+OK\r\n+QUEUED\r\n*1\r\n$1\r\n1\r\n")
+	f.sends("")
+	f.gets("*2\r\n$-1\r\n$1\r\n1\r\n")
+}
+
+func TestAReplyThatIsEditedIsNotGivenOutInPieces(t *testing.T) {
+	f := newFleetScene(t, 2)
+	slow, quick := f.keyOf(0, "k"), f.keyOf(1, "k")
+	f.sends("GET " + slow + "\r\nMULTI\r\nPING\r\nGET " + quick + "\r\nEXEC\r\n")
+	f.answers(1, "+OK\r\n+QUEUED\r\n*1\r\n$5\r\nva")
+	f.answers(0, "$1\r\n1\r\n")
+	f.gets("$1\r\n1\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n")
+	f.answers(1, "lue\r\n")
+	f.gets("*2\r\n+PONG\r\n$5\r\nvalue\r\n")
 }
 
 func TestWhatOnlyTheServerRefusesIsToldByExec(t *testing.T) {
