@@ -54,9 +54,11 @@ type Config struct {
 // Core is what the sessions of one loop share.
 type Core struct {
 	*Config
-	loop  ioloop.Loop
-	nodes []*backend.Node // by the server's index in Snapshot
-	share *share
+	loop ioloop.Loop
+	// records are Local's, which each command looks at.
+	records *local.Records
+	nodes   []*backend.Node // by the server's index in Snapshot
+	share   *share
 
 	sessions []*Session    // that are open
 	asking   bool          // a client's question to all loops is under way
@@ -107,7 +109,7 @@ type Core struct {
 // NewCore makes the core of a loop and begins to connect to the servers. It is
 // called on the loop.
 func NewCore(loop ioloop.Loop, cfg *Config) *Core {
-	c := &Core{Config: cfg, loop: loop}
+	c := &Core{Config: cfg, loop: loop, records: cfg.Local.Records}
 	c.stranger = strangerLimits(cfg.Limits.Request)
 	c.share = cfg.Memory.join()
 	c.scripts.shared = &cfg.Peers.scripts

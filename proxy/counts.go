@@ -29,8 +29,8 @@ func (c *Core) countReply(index uint16, result metric.Result, spent time.Duratio
 
 // countAnswer counts an answer of the proxy's own that was known at once. An error
 // means that a command which servers execute was not.
-func (c *Core) countAnswer(cmd *command.Command, result metric.Result) {
-	n := &c.counts.Commands[commandIndex(cmd)]
+func (c *Core) countAnswer(index uint16, cmd *command.Command, result metric.Result) {
+	n := &c.counts.Commands[index]
 	switch {
 	case result == metric.ResultOK:
 		n.Calls++

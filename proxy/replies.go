@@ -14,10 +14,9 @@ type slot struct {
 	size    int   // bytes that have come
 	request int   // bytes of the request, while the reply is awaited
 	done    bool
-	local   bool // answered by the proxy itself
-	counted bool // by whoever answered; local, too
-	mute    bool // the client has asked for no reply
-	family  uint8
+	local   bool   // answered by the proxy itself
+	counted bool   // by whoever answered; local, too
+	mute    bool   // the client has asked for no reply
 	command uint16 // see commandIndex
 	result  metric.Result
 	since   time.Duration // when the request was executed, by the loop's Elapsed
@@ -53,10 +52,10 @@ func (s *Session) await(size int) uint64 {
 	seq := q.tail
 	q.tail++
 	sl := q.at(seq)
-	sl.request, sl.mute, sl.family, sl.since = size, s.mute, familyOf(s.last), s.core.loop.Elapsed()
+	sl.request, sl.mute, sl.since = size, s.mute, s.core.loop.Elapsed()
 	sl.edit, sl.command = s.editing, commandIndex(s.last)
 	s.inflight += size
-	if s.core.Local.Records.Notices() {
+	if s.core.records.Notices() {
 		s.core.take(q.noteOf(seq))
 	}
 	return seq
@@ -154,10 +153,10 @@ func (s *Session) count(seq uint64, sl *slot) {
 		return
 	}
 	took := s.core.loop.Elapsed() - sl.since
-	if s.core.Local.Records.Noticed(took) {
+	if s.core.records.Noticed(took) {
 		s.noteSlow(s.replies.noteOf(seq), took)
 	}
-	stats := &s.core.stats.Commands[sl.family]
+	stats := &s.core.stats.Commands[families[sl.command]]
 	stats.Results[sl.result]++
 	s.core.countReply(sl.command, sl.result, took)
 	if !sl.local {

@@ -276,12 +276,13 @@ func (s *Session) write(b []byte) {
 func (s *Session) answer(reply []byte) { s.answerWith(resultOf(reply), reply) }
 
 func (s *Session) answerWith(result metric.Result, reply []byte) {
-	s.core.stats.Commands[familyOf(s.last)].Results[result]++
-	s.core.countAnswer(s.last, result)
+	index := commandIndex(s.last)
+	s.core.stats.Commands[families[index]].Results[result]++
+	s.core.countAnswer(index, s.last, result)
 	if result != metric.ResultOK {
 		s.core.countError(reply)
 	}
-	if s.last != nil && s.core.Local.Records.Noticed(0) { // all commands are logged
+	if s.last != nil && s.core.records.Noticed(0) { // all commands are logged
 		var n note
 		s.core.take(&n)
 		s.noteSlow(&n, 0)

@@ -40,7 +40,7 @@ func (s *Session) noteSlow(n *note, took time.Duration) {
 	shown := local.Shortened(local.Redacted(cmd, args), count, func(i int) int {
 		return lengths[i]
 	})
-	s.core.Local.Records.Note(&local.Execution{Command: cmd, Args: shown, Ended: s.core.Local.Now(), Took: took,
+	s.core.records.Note(&local.Execution{Command: cmd, Args: shown, Ended: s.core.Local.Now(), Took: took,
 		Client: s.conn.RemoteAddr(), Name: s.client.Name})
 }
 

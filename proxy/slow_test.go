@@ -90,7 +90,7 @@ func TestWithAThresholdOfZeroEveryCommandIsLoggedWithoutItsSecrets(t *testing.T)
 
 func TestTheIdleTimeCanBeChangedOnAllLoops(t *testing.T) {
 	sc, loop, other := twoLoops(t)
-	other.core.Config.Local = sc.core.Config.Local
+	other.core.records = sc.core.records
 	sc.sends("CONFIG SET timeout 5\r\n")
 	loop.turn()
 	loop.now = loop.now.Add(5 * time.Second)

@@ -36,14 +36,18 @@ type ServerStats struct {
 // table's groups, and the unknown ones last.
 func Families() []string { return append(command.Families(), "unknown") }
 
-var unknownFamily = uint8(len(command.Families()))
-
-func familyOf(cmd *command.Command) uint8 {
-	if cmd == nil {
-		return unknownFamily
+// families are those of the commands, by commandIndex.
+var families = func() []uint8 {
+	list := make([]uint8, command.Len()+1)
+	list[command.Len()] = uint8(len(command.Families()))
+	for cmd := range command.All() {
+		list[cmd.ID()] = uint8(cmd.Family())
+		for sub := range cmd.Subcommands() {
+			list[sub.ID()] = uint8(sub.Family())
+		}
 	}
-	return uint8(cmd.Family())
-}
+	return list
+}()
 
 // Stats is a copy of what the core has counted. It is called on the loop.
 func (c *Core) Stats() Stats {
