@@ -219,6 +219,9 @@ func redirected(t *local.Tracking) int {
 	return 0
 }
 
+// Databases implements local.Describer.
+func (s *Session) Databases() int { return s.databases() }
+
 // LocalAddr implements local.Describer.
 func (s *Session) LocalAddr() string { return s.conn.LocalAddr() }
 

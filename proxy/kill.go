@@ -8,7 +8,7 @@ import (
 
 // killClients is CLIENT KILL. A client that ends itself gets the reply first.
 func (s *Session) killClients(args [][]byte) bool {
-	filter, text := local.ParseKill(args, s.client.ID)
+	filter, text := local.ParseKill(args, s.client.ID, s.knowsUser)
 	if text != "" {
 		s.fail(text)
 		return true
@@ -26,6 +26,14 @@ func (s *Session) killClients(args [][]byte) bool {
 		}
 		s.Reply(seq, reply, true)
 	})
+}
+
+// knowsUser reports whether there is a user of that name of whom the client may know.
+func (s *Session) knowsUser(name string) bool {
+	if s.tenant != nil {
+		return name == s.client.UserName()
+	}
+	return s.core.Users.Knows(name)
 }
 
 // oldKill is the length of CLIENT KILL with an address and nothing else.

@@ -18,8 +18,9 @@ const errAsk = "-ERR an event loop has no time to tell of its clients; try again
 
 // ask opens a slot for the reply, has question called on every loop, and then done on
 // the session's own, with the slot's number and the answers of those loops that could
-// be asked: perhaps at once, never when the session is gone. One client of a loop is served at a time, because an answer may be long and is work
-// for every loop: ask reports false, with nothing done, if the session has to wait.
+// be asked: perhaps at once, never when the session is gone. One client of a loop is
+// served at a time, because an answer may be long and is work for every loop: ask
+// reports false, with nothing done, if the session has to wait.
 func ask[T any](s *Session, question func(*Core) T, done func(seq uint64, answers []T, lost bool)) bool {
 	c := s.core
 	if c.asking {

@@ -94,9 +94,9 @@ func clientType(arg []byte) (kind, text string) {
 	return "", "ERR Unknown client type '" + string(name) + "'"
 }
 
-// ParseKill reads a whole CLIENT KILL of the client number self; text is that of an
-// error, or "".
-func ParseKill(args [][]byte, self int64) (f *ClientFilter, text string) {
+// ParseKill reads a whole CLIENT KILL of the client number self, who knows of some users
+// only; text is that of an error, or "".
+func ParseKill(args [][]byte, self int64, known func(user string) bool) (f *ClientFilter, text string) {
 	if len(args) == 3 {
 		return &ClientFilter{remote: string(args[2])}, ""
 	}
@@ -121,7 +121,9 @@ func ParseKill(args [][]byte, self int64) (f *ClientFilter, text string) {
 		case "laddr":
 			f.local = string(value)
 		case "user":
-			f.user = string(value)
+			if f.user = string(value); !known(f.user) {
+				return nil, "ERR No such user '" + oneLine(f.user) + "'"
+			}
 		case "skipme":
 			switch strings.ToLower(string(value)) {
 			case "yes":

@@ -63,6 +63,8 @@ type Describer interface {
 	AppendDescription(dst []byte) []byte
 	// LocalAddr is where the client has reached the proxy, host:port.
 	LocalAddr() string
+	// Databases is how many the client can choose from.
+	Databases() int
 }
 
 // Answers knows what the answers are made of. It is not changed once in use; its

@@ -46,6 +46,7 @@ type described string
 func (d described) AppendDescription(dst []byte) []byte { return append(dst, d...) }
 
 func (described) LocalAddr() string { return "10.0.0.1:6380" }
+func (described) Databases() int    { return 16 }
 
 // ask gives the reply to a request of words.
 func ask(t *testing.T, client *Client, words string) string {
@@ -252,14 +253,14 @@ func TestClientKillTakesThoseWhomAllFiltersName(t *testing.T) {
 	for words, want := range map[string]string{
 		"addr:2": "2", "addr:9": "", "ID 1": "", "ID 2": "2", "ID 1 SKIPME no": "1", "TYPE normal": "2 3", "TYPE PUBSUB SKIPME no": "",
 		"TYPE x": "ERR Unknown client type 'x'", "ADDR addr:3": "3", "ADDR addr:3 ID 2": "", "LADDR here SKIPME no": "1 2 3", "LADDR there": "",
-		"USER default": "2 3", "SKIPME yes": "2 3", "SKIPME no SKIPME yes": "2 3", "SKIPME maybe": resp.TextSyntax, "ID": "", "ID 2 TYPE": resp.TextSyntax,
+		"USER default": "2 3", "USER nosuch": "ERR No such user 'nosuch'", "SKIPME yes": "2 3", "SKIPME no SKIPME yes": "2 3", "SKIPME maybe": resp.TextSyntax, "ID": "", "ID 2 TYPE": resp.TextSyntax,
 		"ID 0": "ERR client-id should be greater than 0", "NAME x": resp.TextSyntax,
 	} {
 		args := [][]byte{[]byte("CLIENT"), []byte("KILL")}
 		for _, w := range strings.Fields(words) {
 			args = append(args, []byte(w))
 		}
-		f, got := ParseKill(args, 1)
+		f, got := ParseKill(args, 1, func(user string) bool { return user == "default" })
 		if f != nil {
 			for _, id := range []int64{1, 2, 3} {
 				if f.Takes(&Client{ID: id}, NormalClient, "addr:"+strconv.Itoa(int(id)), "here") {

@@ -22,7 +22,6 @@ func DefaultParameters() Parameters {
 	return Parameters{
 		"appendonly":             "no",
 		"cluster-enabled":        "no",
-		"databases":              "1",
 		"latency-tracking":       "no",
 		"maxmemory":              "0",
 		"maxmemory-policy":       "noeviction",
@@ -33,8 +32,8 @@ func DefaultParameters() Parameters {
 }
 
 // parameters are what CONFIG GET gives now.
-func (a *Answers) parameters() Parameters {
-	all := Parameters{}
+func (a *Answers) parameters(c *Call) Parameters {
+	all := Parameters{"databases": strconv.Itoa(c.Session.Databases())}
 	maps.Copy(all, a.Parameters)
 	for name, p := range settable {
 		all[name] = strconv.FormatInt(a.Records.get(p.setting), 10)
@@ -44,7 +43,7 @@ func (a *Answers) parameters() Parameters {
 
 // configGet is CONFIG GET pattern [pattern …].
 func configGet(a *Answers, c *Call) {
-	all := a.parameters()
+	all := a.parameters(c)
 	found := map[string]string{}
 	for _, pattern := range c.Args[2:] {
 		if len(pattern) > maxPattern { // no name is as long
@@ -77,7 +76,7 @@ func configSet(a *Answers, c *Call) {
 		c.fail(resp.TextSyntax)
 		return
 	}
-	all := a.parameters()
+	all := a.parameters(c)
 	refused, why := []byte(nil), ""
 	seen := map[string]bool{}
 	for i := 0; i < len(pairs); i += 2 {

@@ -61,6 +61,15 @@ func (s *Set) Add(u User, password string) {
 	s.byName[u.Name] = &u
 }
 
+// Knows reports whether there is a user of that name. A nil Set is of no users: clients
+// are the default one, then.
+func (s *Set) Knows(name string) bool {
+	if s == nil {
+		return name == Default
+	}
+	return s.byName[name] != nil
+}
+
 // Authenticate gives the user of that name and password; nil if there is none. It
 // takes as long for a name that is not known as for a password that is wrong.
 func (s *Set) Authenticate(name, password []byte) *User {
