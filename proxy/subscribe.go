@@ -61,6 +61,7 @@ type subscription struct {
 	reply []byte
 	timer ioloop.Timer
 	done  bool
+	mute  bool // the client wants no replies: an error would be one
 }
 
 const errReservedChannel = "ERR channels that begin with " + reserved + " are reserved for the proxy"
@@ -76,16 +77,13 @@ func (s *Session) subscribe(cmd *command.Command, r *resp.Request) bool {
 	if !s.settled() { // a PUBLISH before it counts those who listen when its reply comes
 		return false
 	}
-	g := s.core.group(s.channelFleet())
-	if s.subscriber == nil {
-		s.subscriber = g.NewClient(s)
-	}
-	s.mute = false // Redis tells also those that want no replies
-	sub := &subscription{s: s, seq: s.await(0), kind: c.kind}
+	sub := &subscription{s: s, kind: c.kind, mute: s.mute}
+	s.mute = false // confirmations come also to those that want no replies
+	sub.seq = s.await(0)
 	s.replies.at(sub.seq).local = true
 	var change *pubsub.Change
 	if c.on {
-		change = g.Begin(c.kind, names, sub.begun)
+		change = s.listen(sub, names)
 	} else {
 		change = s.unsubscribe(sub, names)
 	}
@@ -128,6 +126,15 @@ func (s *Session) unfitNames(c subscriptionCommand, names [][]byte) string {
 	return ""
 }
 
+// listen begins to listen once servers know of it.
+func (s *Session) listen(sub *subscription, names [][]byte) *pubsub.Change {
+	g := s.core.group(s.channelFleet())
+	if s.subscriber == nil {
+		s.subscriber = g.NewClient(s)
+	}
+	return g.Begin(sub.kind, names, sub.begun)
+}
+
 // begun is called when servers know what the client begins to listen to.
 func (sub *subscription) begun(change *pubsub.Change) {
 	s := sub.s
@@ -138,6 +145,7 @@ func (sub *subscription) begun(change *pubsub.Change) {
 	if text := change.Refusal(); text != "" {
 		change.Finish(nil, nil)
 		sub.reply = redcon.AppendError(nil, text)
+		s.replies.at(sub.seq).mute = sub.mute
 	} else {
 		change.Finish(s.subscriber, func(name string) { sub.confirm(sub.kind.On(), name) })
 	}
@@ -160,9 +168,7 @@ func (s *Session) unsubscribe(sub *subscription, args [][]byte) *pubsub.Change {
 		sub.reply = resp.AppendNull(sub.reply, s.client.Protocol)
 		sub.told()
 	}
-	change := s.subscriber.Leave(sub.kind, names, func(name string) { sub.confirm(word, name) },
-		func() { sub.answer() })
-	return change
+	return s.subscriber.Leave(sub.kind, names, func(name string) { sub.confirm(word, name) }, sub.answer)
 }
 
 // confirm tells of one subscription that has begun or ended.

@@ -69,6 +69,19 @@ func (sc *listenScene) listening() {
 	sc.gets(told("*", "subscribe", "c", 1))
 }
 
+// listeningIn3 is the same in RESP3.
+func (sc *listenScene) listeningIn3() {
+	sc.Helper()
+	sc.sends("HELLO 3\r\nSUBSCRIBE c\r\n")
+	sc.open()
+	for i := range 2 {
+		sc.confirms(i, "subscribe", "c")
+	}
+	if got := sc.client.take(); !strings.HasSuffix(got, told(">", "subscribe", "c", 1)) {
+		sc.Errorf("%q", got)
+	}
+}
+
 func TestNothingIsExecutedUntilASubscriptionIsConfirmed(t *testing.T) {
 	sc := newListenScene(t)
 	if left := sc.sends("SUBSCRIBE c\r\nGET a\r\nPING\r\n"); left != "GET a\r\nPING\r\n" {
@@ -86,11 +99,7 @@ func TestNothingIsExecutedUntilASubscriptionIsConfirmed(t *testing.T) {
 
 func TestAMessageStandsBehindTheRepliesBeforeItAndNeverWithinOne(t *testing.T) {
 	sc := newListenScene(t)
-	sc.sends("HELLO 3\r\nSUBSCRIBE c\r\n")
-	sc.open()
-	sc.confirms(0, "subscribe", "c")
-	sc.confirms(1, "subscribe", "c")
-	sc.client.take()
+	sc.listeningIn3()
 	sc.sends("GET " + sc.keyOf(0, "a") + "\r\nECHO x\r\n")
 	server := sc.loop.dialled[len(sc.loop.dialled)-1] // in RESP3
 	server.Opened(&stillConn{}, nil)
@@ -105,10 +114,7 @@ func TestAMessageStandsBehindTheRepliesBeforeItAndNeverWithinOne(t *testing.T) {
 
 func TestHelloChangesTheFormOfMessages(t *testing.T) {
 	sc := newListenScene(t)
-	sc.sends("HELLO 3\r\nSUBSCRIBE c\r\n")
-	sc.open()
-	sc.confirms(0, "subscribe", "c")
-	sc.confirms(1, "subscribe", "c")
+	sc.listeningIn3()
 	sc.sends("HELLO 2\r\n")
 	sc.client.take()
 	sc.hubs[0].Data([]byte(message("*", "c", "1")))
@@ -189,6 +195,31 @@ func TestMessagesComeAlsoToAClientThatWantsNoReplies(t *testing.T) {
 	sc.gets(message("*", "c", "1"))
 	sc.sends("PING\r\n")
 	sc.gets("")
+}
+
+func TestOneThatListensToNothingNeedsNoServerToEndThat(t *testing.T) {
+	sc := newListenScene(t)
+	dialled := len(sc.loop.dialled)
+	sc.sends("UNSUBSCRIBE\r\nSUNSUBSCRIBE s\r\n")
+	sc.gets("*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n" + told("*", "sunsubscribe", "s", 0))
+	if len(sc.loop.dialled) != dialled {
+		t.Error("hubs are dialled")
+	}
+}
+
+func TestAClientThatWantsNoRepliesIsToldOfNoRefusal(t *testing.T) {
+	sc := newListenScene(t)
+	sc.sends("CLIENT REPLY OFF\r\nSUBSCRIBE c\r\n")
+	sc.open()
+	for i := range 2 {
+		sc.hubs[i].Data([]byte("-NOPERM no\r\n"))
+	}
+	sc.gets("")
+	sc.sends("CLIENT REPLY ON\r\nSUBSCRIBE c\r\n")
+	for i := range 2 {
+		sc.hubs[i].Data([]byte("-NOPERM no\r\n"))
+	}
+	sc.gets("+OK\r\n-NOPERM no (server a)\r\n")
 }
 
 func TestAClientThatLeavesListensToNothing(t *testing.T) {

@@ -11,7 +11,7 @@ type Receiver interface {
 	Receive(m *Message)
 }
 
-// Client is who listens.
+// Client is who listens; a nil one listens to nothing.
 type Client struct {
 	g       *Group
 	to      Receiver
@@ -97,6 +97,9 @@ func (c *Client) leave(kind Kind, name string) *Topic {
 
 // Names are those of a kind that the client listens to, in the order in which it began.
 func (c *Client) Names(kind Kind) []string {
+	if c == nil {
+		return nil
+	}
 	list := make([]*subscription, 0, c.Count(kind))
 	for _, s := range c.names[kind] {
 		list = append(list, s)

@@ -166,9 +166,17 @@ func (g *Group) Begin(kind Kind, names [][]byte, done func(*Change)) *Change {
 	return c
 }
 
-// Leave ends a client's subscriptions to names at once; each has each called, with whether
-// there was one. done is called when the servers know, perhaps from within Leave.
+// Leave ends a client's subscriptions to names at once; each is called with each name in
+// turn, also if there is no such subscription. done is called when the servers know,
+// perhaps from within Leave.
 func (c *Client) Leave(kind Kind, names []string, each func(name string), done func()) *Change {
+	if c == nil {
+		for _, name := range names {
+			each(name)
+		}
+		done()
+		return nil
+	}
 	ch := &Change{g: c.g, done: done}
 	var left []*Topic
 	for _, name := range names {
