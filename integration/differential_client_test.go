@@ -130,6 +130,18 @@ func TestInfoSumsTheKeysAndHasTheFieldsThatToolsRead(t *testing.T) {
 			t.Errorf("INFO %s: %q, want %q", section, g, w)
 		}
 	}
+	for _, addr := range []string{a.proxy.Addr(), a.lone.Addr(), a.proxy.Addr(), a.lone.Addr()} { // two clients of each
+		w := dial(t, addr)
+		w.do("SUBSCRIBE", "one")
+		w.do("SUBSCRIBE", "two")
+		w.do("PSUBSCRIBE", "*")
+		w.do("SSUBSCRIBE", "shard")
+	}
+	got, want = d.both("INFO", "stats")
+	listening := regexp.MustCompile(`pubsub\w+:\d+`)
+	if g, w := listening.FindAllString(got.Text, -1), listening.FindAllString(want.Text, -1); !slices.Equal(g, w) || len(w) != 3 {
+		t.Errorf("INFO stats: %q, want %q", g, w)
+	}
 	got, want = d.both("INFO")
 	for _, name := range infoFields {
 		if !strings.Contains(want.Text, "\n"+name+":") {

@@ -6,6 +6,7 @@ import (
 	"ringmain/command"
 	"ringmain/proxy/fanout"
 	"ringmain/proxy/local"
+	"ringmain/proxy/pubsub"
 	"ringmain/resp"
 	"ringmain/router"
 )
@@ -127,6 +128,9 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 		return
 	}
 	f := s.core.Snapshot.Fleet(s.scope)
+	listening := &s.core.Peers.listening
+	view.Channels, view.Patterns = listening.Different(f.First, pubsub.Channel), listening.Different(f.First, pubsub.Pattern)
+	view.ShardChannels = listening.Different(f.First, pubsub.Shard)
 	m := s.mergeInto(seq, cmd, f.Count)
 	m.fleet = fleet{scope: s.scope, first: f.First, each: 1, sections: sections, view: view}
 	for part := range f.Count {

@@ -36,6 +36,8 @@ type View struct {
 	Counts  *Counts       // nil unless a section needs the loops
 	Totals  *Totals       // nil unless one needs the servers
 	Servers []ServerState // of all pools
+	// Channels, Patterns and ShardChannels are what the proxy's clients listen to.
+	Channels, Patterns, ShardChannels int
 }
 
 // ServerState is how a server stands with the loop that tells.
@@ -171,7 +173,7 @@ func (a *Answers) statsSection(v *View) string {
 	for _, name := range []string{"instantaneous_ops_per_sec", "expired_keys", "evicted_keys", "keyspace_hits", "keyspace_misses"} {
 		text += name + ":" + strconv.FormatInt(v.Totals.sums[name], 10) + "\r\n"
 	}
-	return text
+	return text + fmt.Sprintf("pubsub_channels:%d\r\npubsub_patterns:%d\r\npubsubshard_channels:%d\r\n", v.Channels, v.Patterns, v.ShardChannels)
 }
 
 func (a *Answers) replicationSection(*View) string {

@@ -122,6 +122,19 @@ func (c *Counts) Listeners(pool int32, kind Kind, name []byte) (clients, own int
 	return 0, 0
 }
 
+// Different is how many different names of a kind the proxy's clients listen to.
+func (c *Counts) Different(pool int32, kind Kind) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	total := 0
+	if p := c.pools[pool]; p != nil {
+		for _, n := range p[kind] {
+			total += min(n.clients, 1)
+		}
+	}
+	return total
+}
+
 // Patterns is how many different patterns the proxy's clients listen to, and how many
 // of those that the pool's servers count, together, the proxy itself listens to.
 func (c *Counts) Patterns(pool int32) (clients, own int) {
