@@ -9,6 +9,9 @@ packages=()
 need() { # need COMMAND PACKAGE
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || packages+=("$2")
 }
+need_file() { # need_file PATTERN PACKAGE
+  compgen -G "$1" >/dev/null || packages+=("$2")
+}
 need buildah buildah
 [ -s "${CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}" ] || packages+=(ca-certificates)
 if [ "${1:-}" != image ]; then
@@ -23,10 +26,44 @@ if [ "${1:-}" != image ]; then
   need stunnel4 stunnel4
   need systemd-analyze systemd
   [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+  # The clients that the tests try, with Debian's own interpreters.
+  need_file /usr/bin/python3 python3
+  need_file /usr/lib/python3/dist-packages/redis python3-redis
+  need_file /usr/bin/ruby ruby
+  need_file '/usr/share/rubygems-integration/all/gems/redis-*' ruby-redis
+  need_file /usr/bin/php php-cli
+  need_file '/usr/lib/php/*/redis.so' php-redis
+  need_file /usr/include/hiredis/hiredis.h libhiredis-dev
+  need node nodejs
+  need npm npm
 fi
 
-if [ ${#packages[@]} -eq 0 ]; then
+# npm_ci FOLDER installs what a lock file says, unless that was done before.
+npm_ci() {
+  cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+  echo "deps: installing Node packages into $1"
+  (cd "$1" && npm ci --no-progress --loglevel=error </dev/null)
+  cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
+# node_clients installs the Node clients, and a Node of their own if the system's is
+# too old for them.
+node_clients() {
+  local clients
+  clients="$(dirname "$0")/../integration/clients/node"
+  npm_ci "$clients"
+  if [ "$(node --version | sed -E 's/^v([0-9]+).*/\1/')" -lt 20 ]; then
+    npm_ci "$clients/runtime"
+  fi
+}
+
+finish() {
+  if [ "${1:-}" != image ]; then node_clients; fi
   exit 0
+}
+
+if [ ${#packages[@]} -eq 0 ]; then
+  finish "$@"
 fi
 mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
 
@@ -78,3 +115,5 @@ for package in "${packages[@]}"; do
     "${root[@]}" update-rc.d "$package" disable >/dev/null 2>&1 || true
   fi
 done
+
+finish "$@"
