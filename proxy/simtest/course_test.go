@@ -359,8 +359,7 @@ func (c *composer) subscribing() {
 func (c *composer) scripting() {
 	body := fmt.Sprintf("return redis.call('%s') -- %s", c.pick("get',KEYS[1]", "incr',KEYS[1]", "set',KEYS[1],ARGV[1]", "lpop',KEYS[1]"), c.id)
 	body = strings.Replace(body, "')", ")", 1)
-	sum := sha1.Sum([]byte(body))
-	sha := hex.EncodeToString(sum[:])
+	sha := digest(body)
 	key := c.key()
 	switch c.rng.IntN(6) {
 	case 0, 1:
@@ -384,6 +383,12 @@ func (c *composer) scripting() {
 		c.do("SCRIPT", "LOAD", body)
 		c.known[sha] = c.known[sha] || !c.multi && !c.silenced()
 	}
+}
+
+// digest is what Redis calls a script.
+func digest(body string) string {
+	sum := sha1.Sum([]byte(body))
+	return hex.EncodeToString(sum[:])
 }
 
 // changing changes the protocol, the database, or whether replies are wanted.
@@ -517,9 +522,10 @@ func (c *composer) collect(args []string, out []byte, refused string) {
 			e.want, e.prefix = []byte(refused), true
 		}
 		if reply {
+			e.begins = stream != "" && c.changesSubscription(elements(e.want))
 			c.replies = append(c.replies, e)
 		}
-		if stream == "" {
+		if stream == "" || reply && !e.begins {
 			continue
 		}
 		if key, told := strings.CutPrefix(stream, allKeys); told && key != "" {
@@ -530,6 +536,16 @@ func (c *composer) collect(args []string, out []byte, refused string) {
 		}
 		c.pushes[stream] = append(c.pushes[stream], e)
 	}
+}
+
+// changesSubscription reports whether a confirmation is of one that was not there, or
+// is no more. Another one says nothing of the messages around it.
+func (c *composer) changesSubscription(words []string) bool {
+	kind, off := strings.CutSuffix(words[0], "unsubscribe")
+	if !off {
+		kind = strings.TrimSuffix(words[0], "subscribe")
+	}
+	return slices.Contains(c.names[kind], words[1]) == off
 }
 
 // note follows what a command changes for its client.

@@ -68,6 +68,8 @@ type expected struct {
 	prefix bool
 	step   int // it must have come at the end of, and not come before
 	after  int // so many replies come first
+	// begins or ends a subscription: a reply that belongs to a stream, too.
+	begins bool
 	// optional: it may be missing, because the client has unsubscribed, or ended its
 	// tracking, before it came.
 	optional bool
@@ -155,7 +157,7 @@ func (r *roamer) Data(b []byte) (used int) {
 // take compares what came with what must come, and goes on when all of a step has.
 func (r *roamer) take(got []byte) {
 	stream, reply := streamOf(got)
-	if stream != "" {
+	if stream != "" && (!reply || r.replies < len(r.course.replies) && r.course.replies[r.replies].begins) {
 		r.takePush(stream, got)
 	}
 	if reply && r.fault == nil {
