@@ -53,6 +53,8 @@ type App struct {
 
 	adminAddresses []string
 	// beside is work beside the loops, until besideCtx ends.
+	health    *watchers
+	later     []func(context.Context) error // work beside the loops, once they run
 	beside    sync.WaitGroup
 	besideCtx context.Context
 }
@@ -123,6 +125,7 @@ func (a *App) start() error {
 	if err != nil {
 		return err
 	}
+	a.buildHealth(servers)
 	if err := a.buildListeners(); err != nil {
 		return err
 	}
@@ -168,7 +171,7 @@ func (a *App) answers(s *servers, memory *proxy.Memory, peers *proxy.Peers, know
 	return &local.Answers{
 		Version: Version, RedisVersion: s.redisVersion, Incarnation: a.incarnation, Started: a.started,
 		Port: a.port(), Parameters: a.parameters(), Records: a.records(), Users: known, Clients: a.clients, Connections: a.nextID.last.Load,
-		Commands: peers.Commands, Memory: memory.Held, Now: time.Now,
+		Commands: peers.Commands, Memory: memory.Held, Verdicts: a.health.said, Now: time.Now,
 	}
 }
 

@@ -30,6 +30,9 @@ func (a *App) buildAdmin() error {
 		return nil
 	})
 	a.background(a.watch)
+	for _, work := range a.later {
+		a.background(work)
+	}
 	for _, l := range []struct {
 		address, what string
 		serve         func(context.Context, net.Listener) error

@@ -24,6 +24,7 @@ type servers struct {
 	options  []*backend.Options // by the server's index in the snapshot
 	// preconnect are the places to connect to at once.
 	preconnect []router.Place
+	secrets    map[string]*certificates // by pool, of those with TLS
 }
 
 // buildServers places the pools' servers, starting the embedded ones.
@@ -41,11 +42,10 @@ func (a *App) buildServers() (*servers, error) {
 		return nil, err
 	}
 	a.snapshot = snapshot
-	s := &servers{snapshot: snapshot}
-	secrets := map[string]*certificates{}
+	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}}
 	for name, p := range a.cfg.Pools {
 		if p.Secure.On {
-			if secrets[name], err = newCertificates("pools."+name+".tls", p.Secure.Files(), a.log, forServers); err != nil {
+			if s.secrets[name], err = newCertificates("pools."+name+".tls", p.Secure.Files(), a.log, forServers); err != nil {
 				return nil, err
 			}
 		}
@@ -53,8 +53,8 @@ func (a *App) buildServers() (*servers, error) {
 	for i, server := range snapshot.Servers {
 		p := a.cfg.Pools[server.Pool]
 		opt := a.serverOptions(server, p)
-		if c := secrets[server.Pool]; c != nil {
-			opt.Dial = dialTLS(c, cmp.Or(p.Secure.ServerName, hostOf(server.Address)))
+		if c := s.secrets[server.Pool]; c != nil {
+			opt.Dial = dialTLS(c, serverName(server, p))
 		}
 		s.options = append(s.options, opt)
 		if p.Preconnect {
@@ -109,14 +109,22 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 
 // dialTLS dials with TLS a server whose certificate must be for name.
 func dialTLS(secrets *certificates, name string) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
-	cfg := func() *tls.Config {
-		c := secrets.config().Clone()
-		c.ServerName = name
-		return c
-	}
+	cfg := func() *tls.Config { return tlsFor(secrets, name) }
 	return func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler) {
 		loop.(*netLoop).DialTLS(address, timeout, cfg, h)
 	}
+}
+
+// tlsFor is the configuration for a server whose certificate must be for name.
+func tlsFor(secrets *certificates, name string) *tls.Config {
+	c := secrets.config().Clone()
+	c.ServerName = name
+	return c
+}
+
+// serverName is what a server's certificate must be for.
+func serverName(server router.Server, p *config.Pool) string {
+	return cmp.Or(p.Secure.ServerName, hostOf(server.Address))
 }
 
 // hostOf is the host of an address that has been checked.

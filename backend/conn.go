@@ -75,8 +75,8 @@ func newConn(n *Node, protocol, database int) *Conn {
 // to to with seq. The bytes are copied. mayWrite says that executing the command
 // may change something, slow that it gets the long deadline.
 func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool) {
-	if c.failing != nil {
-		to.Failed(seq, c.failing)
+	if f := c.Refusal(); f != nil {
+		to.Failed(seq, f)
 		return
 	}
 	c.send(entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}, request)
@@ -102,6 +102,7 @@ func (c *Conn) send(e entry, request []byte) {
 		c.pending = append(c.pending, request...)
 		e.end = uint64(len(c.pending))
 	}
+	c.count(&e)
 	c.queue.push(e)
 	c.deadlines.added(e.deadline)
 }
@@ -112,7 +113,12 @@ func (c *Conn) send(e entry, request []byte) {
 func (c *Conn) Epoch() uint64 { return c.epoch }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
-func (c *Conn) Refusal() *Failure { return c.failing }
+func (c *Conn) Refusal() *Failure {
+	if c.failing != nil || c.bare {
+		return c.failing
+	}
+	return c.node.judged
+}
 
 func (c *Conn) timeout(e *entry) time.Duration {
 	if e.blocking {
@@ -153,6 +159,7 @@ func (c *Conn) Opened(conn ioloop.Conn, err error) {
 	}
 	if err != nil {
 		c.node.stats.Errors[metric.ErrorConnect]++
+		c.node.suspect(true)
 		c.attemptFailed("is unreachable", err)
 		return
 	}
@@ -211,6 +218,7 @@ func (c *Conn) piece(b []byte, last bool) {
 		if !e.blocking { // how long an element takes to come says nothing of the server
 			c.node.stats.Duration.Observe(c.lastByte - e.deadline + c.timeout(e))
 		}
+		c.uncount(e)
 		c.queue.pop()
 		c.failing = nil
 	} else {
@@ -268,6 +276,7 @@ func (c *Conn) connectionLost(unsent int) {
 		"awaited", c.queue.len())
 	c.state = waiting
 	c.epoch++
+	n.suspect(false)
 	if c.owes() {
 		n.owe(debt{id: c.hello.id, runID: c.hello.runID})
 	}
@@ -318,6 +327,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 // them.
 func (c *Conn) failAll(l loss, left uint64) {
 	for n := c.queue.len(); n > 0; n-- {
+		c.uncount(c.queue.at(c.queue.head))
 		e := *c.queue.at(c.queue.head)
 		c.queue.pop()
 		switch {

@@ -117,6 +117,7 @@ func (d *deadlines) late() {
 	}
 	n := c.node
 	c.failing = n.down("does not answer")
+	n.suspect(false)
 	n.opt.Log.Warn("server does not answer in time", "pool", n.opt.Pool,
 		"node", n.opt.Name, "address", n.opt.Address, "awaited", c.queue.len())
 	n.wake() // what waits for room fails at once now
@@ -141,6 +142,7 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Duration) uint64 {
 		to, seq, f := e.to, e.seq, why.of(e)
 		c.node.stats.Errors[metric.ErrorDeadline]++
 		e.to = nil
+		c.uncount(e)
 		d.late()
 		to.Failed(seq, f)
 	}

@@ -88,8 +88,8 @@ func (l *Lease) ID() int64 {
 // wait, on top of the ordinary deadline. Until it has come nothing else is to be sent.
 func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite bool, wait time.Duration) {
 	c := l.conn
-	if c.failing != nil {
-		to.Failed(seq, c.failing)
+	if f := c.Refusal(); f != nil {
+		to.Failed(seq, f)
 		return
 	}
 	l.wait = min(wait, Forever)

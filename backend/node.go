@@ -59,6 +59,9 @@ type Options struct {
 	Learned *Facts
 	// Fence joins the loops' nodes of this server.
 	Fence *Fence
+	// Suspect, if it is set, is told when a connection could not be made (refused), was
+	// lost, or missed a deadline. It must not wait.
+	Suspect func(refused bool)
 	// Rand returns numbers in [0,1) for jitter.
 	Rand func() float64
 	Log  *slog.Logger
@@ -70,7 +73,9 @@ type Facts struct {
 	version atomic.Pointer[string]
 	// databases is how many the server has; 0: not known.
 	databases atomic.Int32
-	trouble   trouble
+	// slow is how many requests are under way, on all loops, that may rightly take long.
+	slow    atomic.Int64
+	trouble trouble
 }
 
 // Version is what the server calls its version, as in INFO; "" as long as no
@@ -89,6 +94,10 @@ func (f *Facts) Databases() int { return int(f.databases.Load()) }
 // SetDatabases notes how many databases the server has.
 func (f *Facts) SetDatabases(n int) { f.databases.Store(int32(n)) }
 
+// Slow reports whether a request is under way that may rightly keep the server from
+// answering others.
+func (f *Facts) Slow() bool { return f.slow.Load() > 0 }
+
 // Node is one server on one loop. It is used on that loop only.
 type Node struct {
 	loop    ioloop.Loop
@@ -105,6 +114,8 @@ type Node struct {
 	// refusedKill is set once the server has refused CLIENT KILL, so that this
 	// is said once.
 	refusedKill bool
+	// judged is what requests get while the health checks find the server down.
+	judged *Failure
 }
 
 // NewNode makes a node that has no connections yet.
@@ -187,6 +198,9 @@ func (n *Node) InFlight() int {
 
 // Down reports whether requests fail at once, on every connection.
 func (n *Node) Down() bool {
+	if n.judged != nil {
+		return true
+	}
 	for _, c := range n.conns {
 		if c.failing == nil {
 			return false

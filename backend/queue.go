@@ -13,6 +13,7 @@ type entry struct {
 	begun    bool // a piece of the reply has been handed over
 	blocking bool // the server may hold the reply back for the lease's wait
 	own      bool // the proxy's, not a client's
+	counted  bool // among Facts.slow
 }
 
 // queue holds entries in the order of their sending. Positions count from the

@@ -212,6 +212,8 @@ type Pool struct {
 	// their commands are answered with an error until it is back.
 	OnNodeDown string       `yaml:"on_node_down"`
 	Timeouts   PoolTimeouts `yaml:"timeouts"`
+	// Health says how the servers are watched.
+	Health Health `yaml:"health"`
 	// Preconnect makes the connections to the servers at the start, rather than
 	// when they are first needed.
 	Preconnect bool `yaml:"preconnect"`
@@ -274,6 +276,26 @@ type PoolTimeouts struct {
 	Slow Duration `yaml:"slow"`
 }
 
+// Health says how a pool's servers are watched. Each is probed (PING, ROLE) on a connection
+// of its own. One that is down gets no commands, which are answered with CLUSTERDOWN at
+// once, until it is up again.
+type Health struct {
+	// Interval is between two probes of a server: 50ms to 10m.
+	Interval Duration `yaml:"interval"`
+	// Timeout bounds a probe, dialling included: 10ms to 1m.
+	Timeout Duration `yaml:"timeout"`
+	// Fall is how many probes must fail in a row for a server to be down: 1 to 100. If
+	// its connections are refused, one that fails is enough.
+	Fall int `yaml:"fall"`
+	// Rise is how many probes must succeed in a row for it to be up again: 1 to 100.
+	Rise int `yaml:"rise"`
+	// Hold is how long a server that fell is down at least: 0s to 1h. It doubles with
+	// each fall that follows soon on the last.
+	Hold Duration `yaml:"hold"`
+	// HoldMax bounds what Hold becomes: at least Hold, at most 24h.
+	HoldMax Duration `yaml:"hold_max"`
+}
+
 // Auth is what Ringmain presents to the servers: a user name and a password.
 //
 // In a resolved configuration Password holds the password, wherever it came from,
@@ -322,6 +344,9 @@ func DefaultPool() *Pool {
 			Connect: 500 * Millisecond,
 			Request: Second,
 			Slow:    30 * Second,
+		},
+		Health: Health{
+			Interval: Second, Timeout: 500 * Millisecond, Fall: 3, Rise: 2, Hold: Second, HoldMax: Minute,
 		},
 		Preconnect: true,
 	}

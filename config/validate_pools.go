@@ -63,8 +63,18 @@ func (v *validator) pool(path string, p *Pool) {
 	inRange(v, path+".timeouts.connect", t.Connect, 10*Millisecond, Minute)
 	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
 	inRange(v, path+".timeouts.slow", t.Slow, max(t.Request, Millisecond), 24*Hour)
+	v.health(path+".health", &p.Health)
 	v.auth(path+".auth", p)
 	v.poolTLS(path+".tls", p)
+}
+
+func (v *validator) health(path string, h *Health) {
+	inRange(v, path+".interval", h.Interval, 50*Millisecond, 10*Minute)
+	inRange(v, path+".timeout", h.Timeout, 10*Millisecond, Minute)
+	inRange(v, path+".fall", h.Fall, 1, 100)
+	inRange(v, path+".rise", h.Rise, 1, 100)
+	inRange(v, path+".hold", h.Hold, 0, Hour)
+	inRange(v, path+".hold_max", h.HoldMax, max(h.Hold, 0), 24*Hour)
 }
 
 func (v *validator) nodes(path string, nodes []Node) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"ringmain/command"
 	"ringmain/resp"
@@ -225,6 +226,13 @@ func (a *Answers) poolsSection(v *View) string {
 	return text.String()
 }
 
+// Verdict is what the health checks have found of a server.
+type Verdict struct {
+	Down   bool
+	Since  time.Time
+	Reason string // why it changed last, for people
+}
+
 // serversSection says over how many servers the sums are: without one that did
 // not answer they are too small. It then lists the servers of all pools.
 func (a *Answers) serversSection(v *View) string {
@@ -232,12 +240,21 @@ func (a *Answers) serversSection(v *View) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "servers:%d\r\nservers_answering:%d\r\nservers_not_answering:%s\r\n",
 		t.answering+len(t.missing), t.answering, strings.Join(t.missing, ","))
+	var verdicts []Verdict
+	if a.Verdicts != nil {
+		verdicts = a.Verdicts()
+	}
 	for i, s := range v.Servers {
+		var judged Verdict
+		if i < len(verdicts) {
+			judged = verdicts[i]
+		}
 		state := "up"
-		if s.Down {
+		if s.Down || judged.Down {
 			state = "down"
 		}
-		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d\r\n", i, s.Name, s.Pool, state, s.Version, s.InFlight)
+		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d,since=%d,reason=%s\r\n",
+			i, s.Name, s.Pool, state, s.Version, s.InFlight, judged.Since.Unix(), strings.NewReplacer("\r", " ", "\n", " ").Replace(judged.Reason))
 	}
 	return text.String()
 }

@@ -89,6 +89,8 @@ type Answers struct {
 	Connections func() int64
 	Commands    func() uint64
 	Memory      func() int
+	// Verdicts are the health checks', by the server's index; nil: nobody checks.
+	Verdicts func() []Verdict
 	// Now is the time of day.
 	Now func() time.Time
 }

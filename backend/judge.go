@@ -1,0 +1,52 @@
+package backend
+
+import "slices"
+
+// Judge tells what the health checks have found: why the server is down, a clause such as
+// "does not answer", or "" if it is up. While it is down all requests fail at once, and
+// those under way when it falls end then: nobody waits for it.
+func (n *Node) Judge(reason string) {
+	if reason == "" {
+		n.judged = nil
+		n.wake()
+		return
+	}
+	what := "is down: it " + reason
+	n.judged = n.down(what)
+	for _, c := range n.conns {
+		c.giveUpUnanswered(what)
+	}
+	for _, l := range slices.Clone(n.leases) {
+		l.conn.giveUpUnanswered(what)
+	}
+	n.wake()
+}
+
+// giveUpUnanswered ends a connection on which a client waits for a reply.
+func (c *Conn) giveUpUnanswered(what string) {
+	if c.owes() {
+		c.giveUp(what, nil)
+	}
+}
+
+// suspect tells the health checks of bad news.
+func (n *Node) suspect(refused bool) {
+	if n.opt.Suspect != nil && !n.closed {
+		n.opt.Suspect(refused)
+	}
+}
+
+// count takes a request that may rightly take long among those that excuse the server.
+func (c *Conn) count(e *entry) {
+	if e.slow {
+		e.counted = true
+		c.node.opt.Learned.slow.Add(1)
+	}
+}
+
+func (c *Conn) uncount(e *entry) {
+	if e.counted {
+		e.counted = false
+		c.node.opt.Learned.slow.Add(-1)
+	}
+}

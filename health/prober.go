@@ -1,0 +1,135 @@
+package health
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Target is a server to probe.
+type Target struct {
+	// Network is tcp or unix, Address what net.Dial takes.
+	Network, Address   string
+	Username, Password string
+	ClientName         string
+	// TLS is nil for plain connections. It is called for each connection.
+	TLS func() *tls.Config
+	// Timeout bounds a whole probe, dialling included.
+	Timeout time.Duration
+}
+
+// Prober asks one server whether it can be used, on a connection of its own, one
+// probe at a time.
+type Prober struct {
+	client  *redis.Client
+	timeout time.Duration
+}
+
+// NewProber makes a prober; it connects when first asked. Close ends it.
+func NewProber(t Target) *Prober {
+	dialer := &net.Dialer{Timeout: t.Timeout}
+	opt := &redis.Options{
+		Username: t.Username, Password: t.Password, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,
+		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if t.TLS == nil {
+				return dialer.DialContext(ctx, t.Network, t.Address)
+			}
+			d := tls.Dialer{NetDialer: dialer, Config: t.TLS()}
+			return d.DialContext(ctx, t.Network, t.Address)
+		},
+		DialTimeout: t.Timeout, ReadTimeout: t.Timeout, WriteTimeout: t.Timeout, PoolTimeout: t.Timeout,
+		MaxRetries: -1, PoolSize: 1, MaxActiveConns: 1, DialerRetries: 1,
+	}
+	return &Prober{client: redis.NewClient(opt), timeout: t.Timeout}
+}
+
+// Close ends the prober's connection.
+func (p *Prober) Close() error { return p.client.Close() }
+
+// Probe asks the server. It returns within the timeout, and at once when ctx ends.
+func (p *Prober) Probe(ctx context.Context) Outcome {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	var ping *redis.StatusCmd
+	var role *redis.Cmd
+	_, err := p.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		ping, role = pipe.Ping(ctx), pipe.Do(ctx, "ROLE")
+		return nil
+	})
+	switch {
+	case ping.Err() != nil:
+		return judgeError(ping.Err())
+	case ping.Val() == "": // it was not sent: the connection could not be made
+		return judgeError(err)
+	}
+	return judgeRole(role)
+}
+
+// isReply tells an error that the server has sent from one of the connection.
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// replies says what a server's errors mean, by the word they begin with.
+var replies = map[string]Outcome{
+	"LOADING":    {Failed, "is loading its data"},
+	"MASTERDOWN": {Failed, "is a replica that has lost its primary"},
+	"BUSY":       {Busy, "is busy with a script"},
+	"NOAUTH":     {Failed, "refuses the proxy's login (it asks for a password)"},
+	"WRONGPASS":  {Failed, "refuses the proxy's login (wrong user or password)"},
+}
+
+func judgeError(err error) Outcome {
+	if isReply(err) {
+		word, _, _ := strings.Cut(err.Error(), " ")
+		if o, known := replies[word]; known {
+			return o
+		}
+		if word == "NOPERM" { // it answers, and who may do what is not at stake
+			return Outcome{Kind: OK}
+		}
+		return Outcome{Failed, "answers with an error (" + clip(err.Error()) + ")"}
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return Outcome{Failed, "refuses connections"}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, redis.ErrPoolTimeout), isTimeout(err):
+		return Outcome{Failed, "does not answer"}
+	}
+	return Outcome{Failed, "cannot be reached (" + clip(err.Error()) + ")"}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// judgeRole looks whether the server is a primary. One that does not say is taken for
+// one.
+func judgeRole(role *redis.Cmd) Outcome {
+	parts, err := role.Slice()
+	if err != nil || len(parts) == 0 {
+		return Outcome{Kind: OK}
+	}
+	if name, _ := parts[0].(string); name == "slave" {
+		return Outcome{Failed, "is a replica, where a primary is expected"}
+	}
+	return Outcome{Kind: OK}
+}
+
+// maxShown bounds what is shown of an error from outside.
+const maxShown = 200
+
+func clip(s string) string {
+	if len(s) > maxShown {
+		return s[:maxShown] + "…"
+	}
+	return s
+}

@@ -1,0 +1,135 @@
+package health
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidwall/redcon"
+)
+
+// fake is a server that answers as a test says.
+func fake(t *testing.T, answer func(conn redcon.Conn, args []string)) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		_ = redcon.Serve(listener, func(conn redcon.Conn, cmd redcon.Command) {
+			var args []string
+			for _, arg := range cmd.Args {
+				args = append(args, strings.ToLower(string(arg)))
+			}
+			answer(conn, args)
+		}, nil, nil)
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		ended.Wait()
+	})
+	return listener.Addr().String()
+}
+
+func TestOutcomesSayWhatTheServerSays(t *testing.T) {
+	primary := func(conn redcon.Conn) {
+		conn.WriteArray(3)
+		conn.WriteBulkString("master")
+		conn.WriteInt(0)
+		conn.WriteArray(0)
+	}
+	for name, test := range map[string]struct {
+		ping, role func(redcon.Conn)
+		want       Outcome
+	}{
+		"well":       {nil, primary, Outcome{}},
+		"no ROLE":    {nil, func(c redcon.Conn) { c.WriteError("ERR unknown command 'ROLE'") }, Outcome{}},
+		"odd ROLE":   {nil, func(c redcon.Conn) { c.WriteArray(0) }, Outcome{}},
+		"replica":    {nil, func(c redcon.Conn) { c.WriteArray(1); c.WriteBulkString("slave") }, Outcome{Failed, "is a replica, where a primary is expected"}},
+		"loading":    {func(c redcon.Conn) { c.WriteError("LOADING Redis is loading") }, primary, Outcome{Failed, "is loading its data"}},
+		"busy":       {func(c redcon.Conn) { c.WriteError("BUSY Redis is busy running a script") }, primary, Outcome{Busy, "is busy with a script"}},
+		"masterdown": {func(c redcon.Conn) { c.WriteError("MASTERDOWN Link with MASTER is down") }, primary, Outcome{Failed, "is a replica that has lost its primary"}},
+		"no login":   {func(c redcon.Conn) { c.WriteError("NOAUTH Authentication required.") }, primary, Outcome{Failed, "refuses the proxy's login (it asks for a password)"}},
+		"not ping":   {func(c redcon.Conn) { c.WriteError("NOPERM no permissions to run 'ping'") }, primary, Outcome{}},
+		"odd":        {func(c redcon.Conn) { c.WriteError("ERR " + strings.Repeat("x", 1000)) }, primary, Outcome{Failed, "answers with an error (ERR " + strings.Repeat("x", 196) + "…)"}},
+		"silent":     {func(redcon.Conn) {}, func(redcon.Conn) {}, Outcome{Failed, "does not answer"}},
+		"hangs up":   {func(c redcon.Conn) { _ = c.Close() }, primary, Outcome{Failed, "cannot be reached (EOF)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := NewProber(Target{Network: "tcp", ClientName: "ringmain-x", Timeout: 500 * time.Millisecond, Address: fake(t, func(conn redcon.Conn, args []string) {
+				switch {
+				case args[0] == "ping" && test.ping != nil:
+					test.ping(conn)
+				case args[0] == "ping":
+					conn.WriteString("PONG")
+				case args[0] == "role":
+					test.role(conn)
+				case name == "loading": // to all
+					test.ping(conn)
+				case args[0] == "hello":
+					conn.WriteError("ERR unknown command 'HELLO'")
+				default:
+					conn.WriteString("OK")
+				}
+			})})
+			defer func() { _ = p.Close() }()
+			for range 2 {
+				if got := p.Probe(context.Background()); got != test.want {
+					t.Errorf("%+v, want %+v", got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestARefusedConnectionSaysSo(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	p := NewProber(Target{Network: "tcp", Address: listener.Addr().String(), Timeout: time.Second})
+	defer func() { _ = p.Close() }()
+	if got := (p.Probe(context.Background())); got != (Outcome{Failed, "refuses connections"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAMonitorTellsOfChangesAndEndsWithItsProbes(t *testing.T) {
+	settings := Settings{Interval: time.Millisecond, Fall: 2, Rise: 2, Hold: time.Millisecond, HoldMax: time.Second, Slow: time.Second}
+	m := NewMonitor(NewDetector(2, settings, time.Now(), func() float64 { return 0 }), 2)
+	var mu sync.Mutex
+	down := true
+	m.Probe = func(ctx context.Context, server int) Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		if server == 1 && down {
+			return Outcome{Failed, "does not answer"}
+		}
+		return Outcome{}
+	}
+	m.Slow = func(int) bool { return false }
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var changes []Change
+	m.Changed = func(c Change) {
+		changes = append(changes, c)
+		mu.Lock()
+		down = false
+		mu.Unlock()
+		if c.State == Up {
+			cancel()
+		}
+	}
+	m.Suspect(0, true)
+	if err := m.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(changes) != 2 || changes[0].Server != 1 || changes[0].State != Down || changes[1].Server != 1 || changes[1].State != Up {
+		t.Errorf("changes: %+v", changes)
+	}
+}
