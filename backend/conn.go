@@ -114,10 +114,10 @@ func (c *Conn) Epoch() uint64 { return c.epoch }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure {
-	if c.failing != nil || c.bare {
-		return c.failing
+	if j := c.node.judged; j != nil && !c.bare {
+		return j
 	}
-	return c.node.judged
+	return c.failing
 }
 
 func (c *Conn) timeout(e *entry) time.Duration {

@@ -233,6 +233,10 @@ type Verdict struct {
 	Reason string // why it changed last, for people
 }
 
+func (v *Verdict) fields() string {
+	return fmt.Sprintf(",since=%d,reason=%s", v.Since.Unix(), strings.NewReplacer("\r", " ", "\n", " ").Replace(v.Reason))
+}
+
 // serversSection says over how many servers the sums are: without one that did
 // not answer they are too small. It then lists the servers of all pools.
 func (a *Answers) serversSection(v *View) string {
@@ -245,16 +249,14 @@ func (a *Answers) serversSection(v *View) string {
 		verdicts = a.Verdicts()
 	}
 	for i, s := range v.Servers {
-		var judged Verdict
+		state, judged := "up", ""
 		if i < len(verdicts) {
-			judged = verdicts[i]
+			judged = verdicts[i].fields()
 		}
-		state := "up"
-		if s.Down || judged.Down {
+		if s.Down || i < len(verdicts) && verdicts[i].Down {
 			state = "down"
 		}
-		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d,since=%d,reason=%s\r\n",
-			i, s.Name, s.Pool, state, s.Version, s.InFlight, judged.Since.Unix(), strings.NewReplacer("\r", " ", "\n", " ").Replace(judged.Reason))
+		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.InFlight, judged)
 	}
 	return text.String()
 }
