@@ -23,6 +23,12 @@ import (
 // encrypted earlier.
 const encryptAhead = 64 << 10
 
+// maxOwn bounds what TLS itself has to say to a peer that does not read: one that asks
+// for new keys again and again has an answer to each.
+const maxOwn = 16 << 10
+
+var errOwn = errors.New("the peer makes TLS answer, and reads none of it")
+
 // session is the TLS of a connection. Hands are shaken on a goroutine of their own,
 // because crypto/tls blocks there and the sums take long; from then on the loop has
 // it, and nothing in it blocks.
@@ -114,18 +120,24 @@ func (w *wire) SetDeadline(time.Time) error        { return nil }
 func (w *wire) SetReadDeadline(time.Time) error    { return nil }
 func (w *wire) SetWriteDeadline(t time.Time) error { return nil }
 
-// shakeHands makes TLS of the socket fd, which stays the caller's. It blocks, at most
-// until ctx ends.
-func shakeHands(ctx context.Context, fd int, cfg *tls.Config, role func(net.Conn, *tls.Config) *tls.Conn) (*session, error) {
+// forHandshake is the socket fd as a file of its own, on which goroutines can block.
+// fd must not be closed meanwhile: its number could be another connection's.
+func forHandshake(fd int) (*os.File, error) {
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("dup: %w", err)
 	}
-	s := &session{wire: wire{socket: os.NewFile(uintptr(own), "socket")}}
-	defer func() { _ = s.wire.socket.Close(); s.wire.socket = nil }()
+	return os.NewFile(uintptr(own), "socket"), nil
+}
+
+// shakeHands makes TLS of a socket, and closes the file. It blocks, at most until ctx
+// ends.
+func shakeHands(ctx context.Context, file *os.File, cfg *tls.Config, role func(net.Conn, *tls.Config) *tls.Conn) (*session, error) {
+	s := &session{wire: wire{socket: file}}
+	defer func() { _ = file.Close(); s.wire.socket = nil }()
 	s.Conn = role(&s.wire, cfg)
 	if err := s.HandshakeContext(ctx); err != nil {
-		driver.RefuseTLS(socket{s.wire.socket}, err)
+		driver.RefuseTLS(socket{file}, err)
 		return nil, reason(err)
 	}
 	return s, nil
@@ -192,6 +204,9 @@ func (c *conn) decrypt(b []byte) (plain []byte, err error) {
 		}
 		if errors.As(err, new(noMore)) {
 			err = nil
+		}
+		if err == nil && s.wire.own > maxOwn {
+			err = errOwn
 		}
 		return l.plainBuf[:n], err
 	}
@@ -273,7 +288,13 @@ func (c *conn) encrypt() {
 // shake makes TLS of a connection that was dialled. Nothing is watched for
 // meanwhile; the dial's timer goes on.
 func (c *conn) shake() {
+	file, err := forHandshake(c.fd)
+	if err != nil {
+		c.die(err)
+		return
+	}
 	if err := c.l.control(unix.EPOLL_CTL_DEL, c.fd, 0); err != nil {
+		_ = file.Close()
 		c.die(err)
 		return
 	}
@@ -281,7 +302,7 @@ func (c *conn) shake() {
 	ctx, cancel := context.WithCancel(c.l.ctx)
 	c.cancel = cancel
 	c.l.work.Go(func() {
-		s, err := shakeHands(ctx, c.fd, c.secure(), tls.Client)
+		s, err := shakeHands(ctx, file, c.secure(), tls.Client)
 		c.l.mustPost(func() { c.shaken(s, err) })
 	})
 }
@@ -305,6 +326,8 @@ func (c *conn) shaken(s *session, err error) {
 	}
 	c.interest = unix.EPOLLIN
 	c.tls = s
+	c.cancel() // it is over, and would be remembered until the loop ends
+	c.cancel, c.secure = nil, nil
 	c.endDial()
 	c.opened()
 }
@@ -313,7 +336,11 @@ func (c *conn) shaken(s *session, err error) {
 // the latest, on any goroutine but a loop's; then Attach or Refuse is to be called.
 // After an error the connection is closed, and nothing else may be called.
 func (a *Accepted) Handshake(ctx context.Context, cfg *tls.Config) error {
-	s, err := shakeHands(ctx, a.fd, cfg, tls.Server)
+	file, err := forHandshake(a.fd)
+	var s *session
+	if err == nil {
+		s, err = shakeHands(ctx, file, cfg, tls.Server)
+	}
 	if err != nil {
 		_ = unix.Close(a.fd)
 		return err

@@ -155,3 +155,30 @@ func TestADialWhoseServerDoesNotShakeHandsEndsInTime(t *testing.T) {
 		t.Errorf("when the loop stops: %v", left.openErr)
 	}
 }
+
+func TestAPeerThatMakesTLSAnswerAndDoesNotReadIsCutOff(t *testing.T) {
+	secrets := newSecrets(t)
+	h := &tlsHarness{newHarness(), secrets}
+	loop := h.NewLoop(t)
+	server := &closer{newRecorder(), make(chan error, 1)}
+	peer := h.DialPeer(t, h.Listen(t, loop, func() ioloop.Handler { return server }))
+	server.wait(t)
+	h.Do(loop.(tlsLoop).Loop, func() {
+		// What answers to requests for new keys would be.
+		_, _ = server.conn.(*conn).tls.wire.Write(make([]byte, maxOwn+1))
+	})
+	if _, err := peer.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-server.closed; !errors.Is(err, errOwn) {
+		t.Errorf("Closed(%v)", err)
+	}
+}
+
+// closer is a recorder of the end too.
+type closer struct {
+	*recorder
+	closed chan error
+}
+
+func (c *closer) Closed(err error) { c.closed <- err }
