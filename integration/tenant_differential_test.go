@@ -65,7 +65,7 @@ func plant(t *testing.T, s *redistest.Server, tags []string) {
 	sent := 0
 	for _, prefix := range othersPrefixes {
 		for _, tag := range tags {
-			for i, name := range append(fixtureNames, "@none", "@new", "@"+secret) {
+			for i, name := range append(fixtureNames, "@none", "@new", "@a", "@1", "@"+secret) {
 				key := prefix + naming{tag: tag}.key(name)
 				// Of another type than the fixture, mostly.
 				request := [][]any{{"RPUSH", key, secret, "b"}, {"SET", key, secret}, {"HSET", key, "f1", secret}}[i%3]

@@ -14,6 +14,9 @@ import (
 // wholeFleet sends a command without keys to every server of the session's
 // fleet.
 func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bool {
+	if s.tenant != nil && (cmd.Policy == command.FleetSum || cmd.Policy == command.FleetRandom) {
+		return s.survey(cmd, size)
+	}
 	f := s.core.Snapshot.Fleet(s.scope)
 	if !s.admitted(f.Count, f.Place, size) {
 		return false

@@ -88,6 +88,7 @@ var special = map[string]rule{
 	"pubsub|channels": {channelList, Keys}, "pubsub|shardchannels": {channelList, Keys},
 	"pubsub|numsub": {channels(2, all), Pairs}, "pubsub|shardnumsub": {channels(2, all), Pairs},
 
+	"dbsize": {nothing, AsIs}, "randomkey": {nothing, AsIs}, // the session counts with SCAN
 	"client|tracking": {nothing, Errors}, // the session sees to the prefixes
 }
 
