@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"ringmain/config"
-	"ringmain/internal/redistest"
 )
 
 func TestATenantsKeysAloneAreCountedAndDrawn(t *testing.T) {
@@ -49,18 +45,4 @@ func TestATenantsKeysAloneAreCountedAndDrawn(t *testing.T) {
 	expect(t, "SELECT", w.do("SELECT", "0"), "+OK\r\n")
 	nodes[1].Kill()
 	eventually(t, "a lost server makes it an error", func() bool { return strings.HasPrefix(w.do("DBSIZE"), "-CLUSTERDOWN ") })
-}
-
-func TestCountingATenantsKeysEndsInTime(t *testing.T) {
-	node := redistest.Start(t, "enable-debug-command", "yes")
-	if _, err := node.Do("DEBUG", "POPULATE", "400000", "other"); err != nil {
-		t.Fatal(err)
-	}
-	r := start(t, servers(node), tenants, func(c *config.Config) {
-		mainPool(c).Timeouts.Slow = config.Duration(20 * time.Millisecond)
-	})
-	w := dial(t, r.addr)
-	expect(t, "AUTH", w.do(tenantLogin...), "+OK\r\n")
-	expect(t, "DBSIZE", w.do("DBSIZE"), "-ERR the servers have too many keys to find those of this user in time (timeouts.slow)\r\n")
-	expect(t, "PING", w.do("PING"), "+PONG\r\n")
 }

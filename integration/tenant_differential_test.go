@@ -69,6 +69,9 @@ func plant(t *testing.T, s *redistest.Server, tags []string) {
 				key := prefix + naming{tag: tag}.key(name)
 				// Of another type than the fixture, mostly.
 				request := [][]any{{"RPUSH", key, secret, "b"}, {"SET", key, secret}, {"HSET", key, "f1", secret}}[i%3]
+				if name == "@a" || name == "@1" { // elements, for SORT's GET
+					request = []any{"SET", key, secret}
+				}
 				if err := c.Send(request...); err != nil {
 					t.Fatal(err)
 				}
