@@ -84,7 +84,8 @@ func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool
 
 // send queues a request, also behind others whose deadline was missed.
 func (c *Conn) send(e entry, request []byte) {
-	e.deadline = c.node.loop.Elapsed() + c.timeout(&e)
+	e.sent = c.node.loop.Elapsed()
+	e.deadline = c.deadlines.stamp(e.sent) + c.timeout(&e)
 	switch c.state {
 	case ready:
 		c.conn.Write(request)
@@ -172,6 +173,7 @@ func (c *Conn) Opened(conn ioloop.Conn, err error) {
 // Data implements ioloop.Handler.
 func (c *Conn) Data(b []byte) int {
 	c.lastByte = c.node.loop.Elapsed()
+	c.deadlines.received(c.lastByte, len(b))
 	c.node.stats.Received += uint64(len(b))
 	for off := 0; off < len(b) && (c.state == ready || c.state == handshaking); {
 		n, last, err := c.framer.Scan(b[off:])
@@ -216,7 +218,7 @@ func (c *Conn) piece(b []byte, last bool) {
 	to, seq := e.to, e.seq
 	if last {
 		if !e.blocking { // how long an element takes to come says nothing of the server
-			c.node.stats.Duration.Observe(c.lastByte - e.deadline + c.timeout(e))
+			c.node.stats.Duration.Observe(c.lastByte - e.sent)
 		}
 		c.uncount(e)
 		c.queue.pop()

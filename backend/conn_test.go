@@ -542,3 +542,53 @@ func TestALossIsFencedByTheOtherLoopsNodesToo(t *testing.T) {
 		t.Errorf("sent %q, want %q", w2.sent, want)
 	}
 }
+
+// A burst of large replies over a slow link is not late as long as it comes.
+func TestWhileRepliesFlowNoDeadlineComesNearer(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(2, 0)
+	w := s.ready(7, "r1")
+	const size = 1 << 20
+	head, body := "$1048576\r\n", strings.Repeat("x", size)+"\r\n"
+	for seq := range uint64(50) {
+		s.read(c, seq)
+	}
+	for seq := range uint64(50) { // 5 s at 10 MiB/s
+		s.pass(50 * time.Millisecond)
+		w.says(head + body[:size/2])
+		s.pass(50 * time.Millisecond)
+		w.says(body[size/2:])
+		s.expect(seq, head+body+".")
+	}
+	// Time counts again when nothing comes, and almost fully when little does.
+	s.write(c, 100)
+	s.read(c, 101)
+	s.pass(500 * time.Millisecond)
+	w.says(":")
+	s.pass(499 * time.Millisecond)
+	s.expect(101, "")
+	s.pass(2 * time.Millisecond)
+	s.expect(101, lateRead)
+	w.says("1\r\n")
+	s.expect(100, ":1\r\n.")
+}
+
+func TestDeadlinesKeepTheirOrderWhileRepliesFlow(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(2, 0)
+	w := s.ready(7, "r1")
+	seq, last := uint64(0), time.Duration(0)
+	s.read(c, seq)
+	w.says("$1073741824\r\n")
+	for n := range 300 {
+		seq++
+		s.read(c, seq)
+		if e := c.queue.at(c.queue.tail - 1); e.deadline < last {
+			t.Fatalf("after %d requests a deadline comes before the one before", n)
+		} else {
+			last = e.deadline
+		}
+		s.pass(time.Duration(n%7) * time.Millisecond)
+		w.says(strings.Repeat("x", n*100))
+	}
+}

@@ -15,6 +15,11 @@ const idlePing = 30 * time.Second
 // wait for ever.
 const longestLook = 24 * time.Hour
 
+// flow is the rate, in bytes a second, at which what a server sends takes it all the time
+// that passes: no deadline comes nearer meanwhile. So a burst of large replies is not late
+// because the link or this machine is slow, but a trickle is.
+const flow = 8 << 20
+
 // deadlines watches over a connection with one timer: not one for each request,
 // and set anew only when it fires or an earlier deadline comes.
 type deadlines struct {
@@ -24,7 +29,33 @@ type deadlines struct {
 	// Positions in the queue up to which ordinary and slow requests have been
 	// judged. In each class deadlines do not decrease.
 	ordinary, slow uint64
+	// credit is for how long the server has been busy sending: the connection's clock is
+	// the loop's Elapsed less that. stamped is when the clock was last read for a new
+	// deadline, or set back: it never goes back behind that, so that deadlines do not
+	// decrease.
+	credit, stamped time.Duration
 }
+
+// stamp is what the clock shows now.
+func (d *deadlines) stamp(now time.Duration) time.Duration {
+	d.stamped = now
+	return now - d.credit
+}
+
+// received takes note of n bytes that came together; few are no flow.
+func (d *deadlines) received(now time.Duration, n int) {
+	if n < flow/1000 {
+		return
+	}
+	if passed := now - d.stamped; passed > 0 {
+		d.credit += min(passed, time.Duration(n)*time.Second/flow)
+		d.stamped = now
+	}
+}
+
+// until is when, by the loop's Elapsed, the clock will show at if nothing is received
+// until then.
+func (d *deadlines) until(at time.Duration) time.Duration { return at + d.credit }
 
 func (d *deadlines) init(c *Conn) { d.c = c }
 
@@ -49,6 +80,7 @@ func (d *deadlines) arm(at time.Duration) {
 
 // added tells of a new request's deadline.
 func (d *deadlines) added(at time.Duration) {
+	at = d.until(at)
 	if d.timer == nil || at < d.at {
 		d.arm(at)
 	}
@@ -92,7 +124,7 @@ func (d *deadlines) fireUnready(now time.Duration) {
 		first = c.hello.giveUpAt
 	}
 	for p := c.queue.head; p < c.queue.tail; p++ {
-		if at := c.queue.at(p).deadline; first == 0 || at < first {
+		if at := d.until(c.queue.at(p).deadline); first == 0 || at < first {
 			first = at
 		}
 	}
@@ -133,7 +165,7 @@ func (d *deadlines) expire(p uint64, slow bool, now time.Duration) uint64 {
 		if e.slow != slow || e.to == nil || e.begun || e.blocking {
 			continue
 		}
-		if e.deadline > now {
+		if d.until(e.deadline) > now {
 			break
 		}
 		if why.certain == nil {
@@ -157,7 +189,7 @@ func (d *deadlines) silent(now time.Duration) bool {
 		return false
 	}
 	e := c.queue.at(c.queue.head)
-	return e.deadline <= now && now-c.lastByte >= c.timeout(e)
+	return d.until(e.deadline) <= now && now-c.lastByte >= c.timeout(e)
 }
 
 // next is when to look again.
@@ -167,13 +199,13 @@ func (d *deadlines) next(now time.Duration) time.Duration {
 		return d.idle(now)
 	}
 	head := c.queue.at(c.queue.head)
-	at := head.deadline
+	at := d.until(head.deadline)
 	if at <= now { // late, but bytes have come
 		at = c.lastByte + c.timeout(head)
 	}
 	for _, p := range []uint64{d.ordinary, d.slow} {
 		if p = max(p, c.queue.head); p < c.queue.tail {
-			if t := c.queue.at(p).deadline; t > now && t < at {
+			if t := d.until(c.queue.at(p).deadline); t > now && t < at {
 				at = t
 			}
 		}

@@ -7,7 +7,8 @@ type entry struct {
 	to       Receiver // nil: the reply is thrown away
 	seq      uint64
 	end      uint64        // of the connection's stream, behind the request's last byte
-	deadline time.Duration // of the reply, by the loop's Elapsed
+	sent     time.Duration // by the loop's Elapsed
+	deadline time.Duration // of the reply, by the connection's clock
 	mayWrite bool
 	slow     bool
 	begun    bool // a piece of the reply has been handed over
