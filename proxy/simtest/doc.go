@@ -3,6 +3,10 @@
 // connections on simulated loops, model servers, and clients that remember what
 // they were told. It has no code of its own.
 //
+// What one Redis would do is known from a twin: the same model server, alone, which is
+// told the same. The differences that a proxy may have are listed where the twin is asked
+// (composer.refusal).
+//
 // A run follows from its seed alone. A test that fails says which one:
 //
 //	RINGMAIN_SEED=17 go test -run TestName ./proxy/simtest
