@@ -208,7 +208,7 @@ func (c *composer) transaction() {
 		if !c.multi { // one of the below has ended it
 			return
 		}
-		switch key := c.keyOf(tag); c.rng.IntN(14) {
+		switch key := c.keyOf(tag); c.rng.IntN(15) {
 		case 0, 1, 2:
 			c.on(key, "SET", "", c.value())
 		case 3, 4:
@@ -232,6 +232,9 @@ func (c *composer) transaction() {
 		case 12:
 			c.scripting()
 		case 13:
+			// To nobody: Redis would put the message into EXEC's reply.
+			c.do(c.pick("PUBLISH", "SPUBLISH"), c.id+"none", c.value())
+		case 14:
 			c.endStep() // the rest in a pipeline of its own
 		}
 	}
@@ -462,7 +465,7 @@ const crossSlot = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
 
 // notInMulti are commands that concern more than the one server of a transaction.
 var notInMulti = []string{"select", "hello", "auth", "client reply", "client tracking", "client caching", "script", "dbsize", "flushdb", "flushall",
-	"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "publish", "spublish", "pubsub"}
+	"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "pubsub"}
 
 // refusal is how the proxy's error begins where one Redis would have none; empty: it
 // has none either. It is all that the proxy may do otherwise.
