@@ -6,10 +6,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"ringmain/ioloop"
 	"ringmain/ioloop/looptest"
@@ -17,13 +15,13 @@ import (
 
 // harness runs looptest on real sockets.
 type harness struct {
-	running map[ioloop.Loop]func()
+	looptest.Running
 	// listen is a free address, of either kind.
 	listen func(t testing.TB) string
 }
 
 func newHarness() *harness {
-	return &harness{running: map[ioloop.Loop]func(){}, listen: func(testing.TB) string { return "127.0.0.1:0" }}
+	return &harness{listen: func(testing.TB) string { return "127.0.0.1:0" }}
 }
 
 func TestDriverConformsOnTCP(t *testing.T) { looptest.Run(t, newHarness()) }
@@ -46,46 +44,8 @@ func (h *harness) newLoop(t testing.TB, options ...Option) *Loop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx) }()
-	h.running[l] = func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(func() { h.Stop(l) })
+	h.Start(t, l, l.Run)
 	return l
-}
-
-func (h *harness) Stop(loop ioloop.Loop) {
-	if stop := h.running[loop]; stop != nil {
-		delete(h.running, loop)
-		stop()
-	}
-}
-
-func (h *harness) Do(loop ioloop.Loop, f func()) {
-	done := make(chan struct{})
-	loop.Post(func() { f(); close(done) })
-	<-done
-}
-
-func (h *harness) Wait(loop ioloop.Loop, cond func() bool) bool {
-	for end := time.Now().Add(looptest.Patience); time.Now().Before(end); runtime.Gosched() {
-		met := make(chan bool, 1)
-		if !loop.Post(func() { met <- cond() }) {
-			if h.running[loop] == nil {
-				return cond()
-			}
-			continue // the queue is full
-		}
-		if <-met {
-			return true
-		}
-	}
-	return false
 }
 
 func (h *harness) Listen(t testing.TB, loop ioloop.Loop, accept func() ioloop.Handler) string {
