@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ringmain/ioloop"
 	"ringmain/resp"
@@ -105,6 +106,25 @@ var hastyChanges = mutant{course: func(c *course) {
 		}
 	}
 }}
+
+func TestWhatAProxyStillHoldsForAClientIsSeen(t *testing.T) {
+	for _, args := range [][]string{{"WATCH", "k"}, {"BLPOP", "k", "0"}, {"PING"}} {
+		s := newScene(1, nil, options{servers: 1, loops: 1, leases: 1})
+		p := s.peer(t)
+		sendTo(t, p, args...)
+		s.run(time.Second)
+		if err := s.idle(); err == nil {
+			t.Errorf("not after %q", args)
+		} else {
+			t.Logf("%q: %v", args, err)
+		}
+		_ = p.Close()
+		s.run(time.Second)
+		if err := s.idle(); err != nil {
+			t.Errorf("after it has left, %v", err)
+		}
+	}
+}
 
 func TestAProxyThatGoesAnotherWayTooSoonOrLeavesTracesThereIsCaught(t *testing.T) {
 	const within = 100

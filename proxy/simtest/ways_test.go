@@ -167,7 +167,7 @@ func (r *roamer) take(got []byte) {
 }
 
 func (r *roamer) takeReply(got []byte) {
-	if r.replies >= r.course.steps[r.step].replies {
+	if r.replies >= r.asked() {
 		r.fault = fmt.Errorf("a reply that nothing was sent for: %.100q", got)
 		return
 	}
@@ -176,6 +176,17 @@ func (r *roamer) takeReply(got []byte) {
 		r.fault = fmt.Errorf("reply %d, to %.200q, is %.200q, want %.200q", r.replies+1, want.args, got, want.want)
 	}
 	r.replies++
+}
+
+// asked is how many replies there are to what the client has begun to send.
+func (r *roamer) asked() int {
+	switch {
+	case r.begun:
+		return r.course.steps[r.step].replies
+	case r.step > 0:
+		return r.course.steps[r.step-1].replies
+	}
+	return 0
 }
 
 func (r *roamer) takePush(stream string, got []byte) {
@@ -248,7 +259,7 @@ func (r *roamer) Closed(err error) {
 
 // awaited says what a roamer that does not get on waits for.
 func (r *roamer) awaited() error {
-	if r.replies < len(r.course.replies) && r.replies < r.course.steps[min(r.step, len(r.course.steps)-1)].replies {
+	if r.replies < r.asked() {
 		return fmt.Errorf("no reply number %d, to %.200q, comes: want %.200q", r.replies+1, r.course.replies[r.replies].args, r.course.replies[r.replies].want)
 	}
 	if e := r.missing(); e != nil {
@@ -432,9 +443,6 @@ func roam(seed uint64, trace io.Writer, m mutant) error {
 func (s *scene) idle() error {
 	for i, core := range s.cores {
 		stats := core.Stats()
-		if stats.Connected > 0 {
-			return fmt.Errorf("loop %d has %d clients after the last has left", i, stats.Connected)
-		}
 		for j, server := range stats.Servers {
 			if server.Leases > 0 {
 				return fmt.Errorf("loop %d has %d connections to server %d for nobody", i, server.Leases, j)
@@ -442,6 +450,9 @@ func (s *scene) idle() error {
 			if server.InFlight > 0 || server.Queued > 0 {
 				return fmt.Errorf("loop %d awaits %d replies of server %d, and %d bytes wait for it", i, server.InFlight, j, server.Queued)
 			}
+		}
+		if stats.Connected > 0 {
+			return fmt.Errorf("loop %d has %d clients after the last has left", i, stats.Connected)
 		}
 	}
 	if held := s.memory.Held(); held > 16<<10 {
