@@ -104,7 +104,8 @@ func (i *nutcrackerImport) pool(path string, from *nutcrackerPool) *Pool {
 				"which servers refuse, and so the keys are in database 0")
 		}
 		i.note(path+".redis_auth", "is what Ringmain sends to the servers. Its own clients need no password now, "+
-			"and AUTH gets them an error, as from a Redis without one: take the password out of their settings")
+			"and AUTH gets them an error, as from a Redis without one: take the password out of their settings, "+
+			"or have a user called default with it (users)")
 		if !utf8.ValidString(from.RedisAuth.Reveal()) {
 			i.wrong(path+".redis_auth", "is not UTF-8 and cannot stand in a configuration: take it out, and write it to a file for password_file")
 		}

@@ -75,54 +75,48 @@ func (s *Session) boundStranger(used int) {
 	}
 }
 
-// strangers are the sessions whose clients have yet to say who they are, in the order
-// of their deadlines. Some may have done so, or have left, meanwhile.
-type strangers struct {
-	waiting []*Session
-	timer   bool // runs, until the first deadline
-}
-
 // expectWord gives a session's client until a deadline to say who it is.
 func (c *Core) expectWord(s *Session) {
 	s.wordBy = c.loop.Elapsed() + strangerTimeout
 	if s.wordAwaited {
-		return // its place in the list is that of an earlier deadline, which is looked at
-	}
-	s.wordAwaited = true
-	c.strangers.waiting = append(c.strangers.waiting, s)
-	c.watchStrangers()
-}
-
-func (c *Core) watchStrangers() {
-	w := &c.strangers
-	if w.timer || len(w.waiting) == 0 {
 		return
 	}
-	w.timer = true
-	c.loop.After(max(w.waiting[0].wordBy-c.loop.Elapsed(), 0), func() {
-		w.timer = false
-		if !c.closed {
-			c.closeStrangers()
+	s.wordAwaited = true
+	c.strangers = append(c.strangers, s)
+	if len(c.strangers) == 1 {
+		c.watchStrangers()
+	}
+}
+
+// watchStrangers looks for those whose deadline is over as long as there are any; they
+// may stay a tenth longer.
+func (c *Core) watchStrangers() {
+	c.loop.After(strangerTimeout/10, func() {
+		if c.closeStrangers(); len(c.strangers) > 0 && !c.closed {
 			c.watchStrangers()
 		}
 	})
 }
 
-// closeStrangers ends those whose deadline is over.
+// closeStrangers ends those whose deadline is over, and forgets those that have left or
+// said who they are.
 func (c *Core) closeStrangers() {
-	w, now := &c.strangers, c.loop.Elapsed()
-	n := 0
-	for ; n < len(w.waiting) && w.waiting[n].wordBy <= now; n++ {
-		s := w.waiting[n]
-		s.wordAwaited = false
-		if s.allowed == nothing && !s.gone && !s.ending {
+	now, left := c.loop.Elapsed(), c.strangers[:0]
+	for _, s := range c.strangers {
+		switch {
+		case s.allowed != nothing || s.gone || s.ending:
+			s.wordAwaited = false
+		case now < s.wordBy:
+			left = append(left, s)
+		default:
+			s.wordAwaited = false
 			c.Log.Debug("client closed that has not authenticated in time", "client", s.conn.RemoteAddr(), "id", s.client.ID)
 			c.stats.Cut[metric.CutStranger]++
 			s.end()
 		}
 	}
-	w.waiting = append(w.waiting[:0], w.waiting[n:]...)
-	clear(w.waiting[len(w.waiting):cap(w.waiting)])
+	clear(c.strangers[len(left):])
+	c.strangers = left
 }
 
 // authFailed counts a wrong password, and logs it at most once in a while.

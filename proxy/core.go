@@ -101,8 +101,8 @@ type Core struct {
 	line           []byte          // that is shown
 
 	stranger       resp.Limits // of requests before AUTH
-	strangers      strangers
-	foreigners     seldom // clients that sent HTTP or TLS
+	strangers      []*Session  // whose clients have yet to say who they are; some may have
+	foreigners     seldom      // clients that sent HTTP or TLS
 	wrongPasswords seldom
 }
 

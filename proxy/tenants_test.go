@@ -126,19 +126,19 @@ func TestStrangersHaveFiveSecondsEachTime(t *testing.T) {
 	if !sc.client.closed || other.client.closed {
 		t.Fatalf("closed: %v, who has reset: %v", sc.client.closed, other.client.closed)
 	}
-	if len(sc.core.strangers.waiting) != 1 {
-		t.Fatalf("%d wait", len(sc.core.strangers.waiting))
+	if len(sc.core.strangers) != 1 {
+		t.Fatalf("%d wait", len(sc.core.strangers))
 	}
 	for range 100 { // no more places for many changes of mind
 		other.sends("AUTH a p\r\nRESET\r\n")
 	}
-	if len(sc.core.strangers.waiting) != 1 {
-		t.Errorf("%d wait", len(sc.core.strangers.waiting))
+	if len(sc.core.strangers) != 1 {
+		t.Errorf("%d wait", len(sc.core.strangers))
 	}
 	pass(strangerTimeout)
 	pass(strangerTimeout)
-	if !other.client.closed || len(sc.core.strangers.waiting) != 0 {
-		t.Errorf("who has reset is closed: %v; %d wait", other.client.closed, len(sc.core.strangers.waiting))
+	if !other.client.closed || len(sc.core.strangers) != 0 {
+		t.Errorf("who has reset is closed: %v; %d wait", other.client.closed, len(sc.core.strangers))
 	}
 }
 
