@@ -157,7 +157,7 @@ var serverRows = []Command{
 	{Name: "latency|reset", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Access: AccessAdmin, Policy: Local,
 		Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"}, Since: "2.8.13",
 		Summary: "Forgets the delays of events", Args: `[event*]`},
-	{Name: "lolwut", Arity: -1, Flags: ReadOnly | Fast, Access: AccessRead, Policy: AnyServer, Since: "5.0.0",
+	{Name: "lolwut", Arity: -1, Flags: ReadOnly | Fast, Access: AccessRead, Policy: Local, Since: "5.0.0",
 		Summary: "Draws a picture and tells the version", Args: `[VERSION=version:int]`},
 	{Name: "memory", Arity: -2, Access: AccessRead, Policy: Refused, Reason: needSubcommand, Since: "4.0.0",
 		Summary: "A container for commands about memory"},

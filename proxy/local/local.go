@@ -107,6 +107,7 @@ var functions = func() []function {
 		"quit":                          quit,
 		"reset":                         reset,
 		"hello":                         hello,
+		"lolwut":                        lolwut,
 		"time":                          now,
 		"command":                       commandAll,
 		"command|count":                 commandCount,
