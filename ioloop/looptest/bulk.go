@@ -84,7 +84,7 @@ func bigTransfer(e *env) {
 		same(e, "what the client got", backIn.sum, back.sum)
 	})
 	e.settle()
-	e.do(func() { noMemory(e) })
+	noMemory(e)
 }
 
 func boundedEcho(e *env) {

@@ -73,8 +73,8 @@ var endTests = []test{
 			if server.closeErr != nil || server.conn.Buffered() != 0 {
 				e.Errorf("closed with %v, %d bytes left", server.closeErr, server.conn.Buffered())
 			}
-			noMemory(e)
 		})
+		noMemory(e)
 	}},
 	{"CloseAfterFlush ends a paused connection too", func(e *env) {
 		server := newProbe(e)
@@ -160,7 +160,7 @@ var endTests = []test{
 		peer := e.peer(server)
 		_, _ = peer.Write(pattern(100_000)) // the reset may come before the rest is sent
 		e.wait("it is closed", func() bool { return server.closed && errors.Is(server.closeErr, ioloop.ErrAborted) })
-		e.do(func() { noMemory(e) })
+		noMemory(e)
 	}},
 	{"Abort of another connection of the same batch keeps it quiet", func(e *env) {
 		var probes []*probe
@@ -223,7 +223,7 @@ var endTests = []test{
 		e.settle()
 		check(e, peer.Reset())
 		e.wait("it is closed", func() bool { return server.closed })
-		e.do(func() { noMemory(e) })
+		noMemory(e)
 	}},
 	{"a closed connection ignores calls", func(e *env) {
 		server := newProbe(e)
@@ -242,6 +242,6 @@ var endTests = []test{
 			}
 		})
 		e.settle()
-		e.do(func() { noMemory(e) })
+		noMemory(e)
 	}},
 }

@@ -119,10 +119,8 @@ func manyEnds(e *env) {
 				e.Errorf("way %d: Closed(%v)", i%4, c.closeErr)
 			}
 		}
-		if n := e.loop.Memory(); n != 0 {
-			e.Errorf("%d bytes of memory are left", n)
-		}
 	})
+	noMemory(e)
 }
 
 func stopTells(e *env) {
