@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,6 +25,14 @@ type Target struct {
 	Timeout time.Duration
 }
 
+// quiet keeps the client library from writing to the process's standard error output:
+// what it would say of a server, outcomes say.
+var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // Prober asks one server whether it can be used, on a connection of its own, one
 // probe at a time.
 type Prober struct {
@@ -33,6 +42,7 @@ type Prober struct {
 
 // NewProber makes a prober; it connects when first asked. Close ends it.
 func NewProber(t Target) *Prober {
+	quiet()
 	dialer := &net.Dialer{Timeout: t.Timeout}
 	opt := &redis.Options{
 		Username: t.Username, Password: t.Password, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,
