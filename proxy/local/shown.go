@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 
@@ -28,8 +27,9 @@ func Redacted(cmd *command.Command, args [][]byte) [][]byte {
 		return hide(1, len(args))
 	case cmd.ID() == helloID:
 		for i := 2; i < len(args); i++ {
-			if bytes.EqualFold(args[i], []byte("auth")) {
-				return hide(i+1, i+3)
+			if command.IsWord(args[i], "auth") {
+				args = hide(i+1, i+3)
+				i += 2
 			}
 		}
 	case secret[cmd.ID()]:

@@ -11,6 +11,7 @@ import (
 	"bytes"
 
 	"ringmain/command"
+	"ringmain/resp"
 )
 
 // Tenant is one prefix. It is not changed once made; any goroutine may use it.
@@ -40,7 +41,12 @@ func (t *Tenant) Prefix() []byte { return t.prefix }
 type Buffer struct {
 	bytes     []byte
 	positions []int
+	tooLong   bool // a text that was made
 }
+
+// maxArgument is the longest argument that a server takes: a longer one would cost
+// others the connection that they share with the tenant.
+var maxArgument = resp.MaxBulk
 
 // What a Buffer keeps between requests, in bytes and elements.
 const (
@@ -56,7 +62,7 @@ func (b *Buffer) reset() {
 	if cap(b.positions) > keptPositions {
 		b.positions = nil
 	}
-	b.bytes, b.positions = b.bytes[:0], b.positions[:0]
+	b.bytes, b.positions, b.tooLong = b.bytes[:0], b.positions[:0], false
 }
 
 // join is one text after the other. Should the buffer grow, earlier results stay valid
@@ -64,6 +70,7 @@ func (b *Buffer) reset() {
 func (b *Buffer) join(first, second []byte) []byte {
 	start := len(b.bytes)
 	b.bytes = append(append(b.bytes, first...), second...)
+	b.tooLong = b.tooLong || len(b.bytes)-start > maxArgument
 	return b.bytes[start:len(b.bytes):len(b.bytes)]
 }
 
@@ -77,9 +84,13 @@ func (t *Tenant) Request(b *Buffer, cmd *command.Command, args [][]byte) (out []
 	if r.rewrite == nil {
 		return args, AsIs, denied(cmd)
 	}
-	out, text = r.rewrite(t, b, cmd, args)
+	if out, text = r.rewrite(t, b, cmd, args); text == "" && b.tooLong {
+		text = errTooLong
+	}
 	return out, r.reply, text
 }
+
+const errTooLong = "ERR a key or channel is too long with the user's key_prefix"
 
 // Serves reports whether a command is served to tenants at all.
 func Serves(cmd *command.Command) bool { return rules[cmd.ID()].rewrite != nil }

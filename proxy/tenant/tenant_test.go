@@ -224,3 +224,13 @@ func TestInvalidationsTellOfTheTenantsKeysAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyThatIsTooLongWithThePrefixIsRefused(t *testing.T) {
+	defer func(was int) { maxArgument = was }(maxArgument)
+	maxArgument = len(own) + 3
+	for request, want := range map[string]string{"GET abc": "", "GET abcd": errTooLong, "MGET a abcd b": errTooLong, "SUBSCRIBE abcd": errTooLong, "GET a": ""} {
+		if _, _, text := asked(request); text != want {
+			t.Errorf("%s: %q, want %q", request, text, want)
+		}
+	}
+}
