@@ -329,7 +329,7 @@ func TestACommandForAnyServerGoesToOneThatIsUp(t *testing.T) {
 		f.loop.sweep()
 		f.loop.dialled[len(f.loop.dialled)-1].Opened(nil, fmt.Errorf("refused"))
 	}
-	f.sends("LOLWUT\r\n")
+	f.sends("OBJECT HELP\r\n")
 	f.answers(1, "$2\r\nhi\r\n")
 	f.gets("$2\r\nhi\r\n")
 }
