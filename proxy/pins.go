@@ -124,7 +124,7 @@ func (s *Session) restart() {
 	s.endTransaction()
 	s.trackNothing()
 	s.endMonitor()
-	s.endListening()
+	s.stopListening()
 }
 
 // leave lets go of all that the session has on servers.

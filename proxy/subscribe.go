@@ -207,6 +207,27 @@ func (s *Session) endListening() {
 	}
 }
 
+// stopListening ends all that the client listens to, for RESET. Nothing further is executed
+// until the servers know: a PUBLISH would count the proxy's subscriptions for it.
+func (s *Session) stopListening() {
+	if !s.client.Subscribed {
+		return
+	}
+	s.client.Subscribed = false
+	var timer ioloop.Timer
+	over := false
+	change := s.subscriber.LeaveAll(func() {
+		if over = true; timer != nil {
+			timer.Stop()
+			s.resume()
+		}
+	})
+	if !over {
+		s.suspend()
+		timer = s.core.loop.After(s.subscriptionTimeout(), change.Expire)
+	}
+}
+
 // shownName is what the client calls a channel or pattern of the servers.
 func (s *Session) shownName(kind pubsub.Kind, name []byte) []byte {
 	if s.tenant == nil {

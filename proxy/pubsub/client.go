@@ -112,6 +112,23 @@ func (c *Client) Names(kind Kind) []string {
 	return names
 }
 
+// LeaveAll ends all of the client's subscriptions at once. done is called when the servers
+// know, perhaps from within LeaveAll.
+func (c *Client) LeaveAll(done func()) *Change {
+	ch := &Change{g: c.g, done: done}
+	var left []*Topic
+	for kind := range Kind(kinds) {
+		for _, name := range c.Names(kind) {
+			left = append(left, c.leave(kind, name))
+		}
+	}
+	for _, t := range left {
+		c.g.changed(t)
+	}
+	ch.await(left)
+	return ch
+}
+
 // End ends all of the client's subscriptions, if a message is on its way, once that is
 // delivered.
 func (c *Client) End() {

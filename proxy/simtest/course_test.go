@@ -39,7 +39,6 @@ type composer struct {
 	queued    []string        // keys that a transaction is to read
 	known     map[string]bool // scripts that the client has sent, by SHA1
 	feeds     []errand        // of the pipeline under way
-	vague     bool            // what the servers count of its subscriptions is not known
 	whole     bool            // it is about a whole database, too
 	unheard   bool            // the last command has no reply
 	values    int
@@ -503,10 +502,6 @@ func (c *composer) refusal(keys []string, oneServer bool, args []string) string 
 	return ""
 }
 
-// counts are commands whose replies count who listens. RESET does not wait for the
-// servers to know that its client does not any more.
-var counts = map[string]bool{"publish": true, "spublish": true, "pubsub": true}
-
 // collect notes what the twin has sent.
 func (c *composer) collect(args []string, out []byte, refused string) {
 	c.s.w.Logf(c.id, "step %d: %.60q: the twin says %.200q %s", len(c.steps), args, out, refused)
@@ -518,9 +513,6 @@ func (c *composer) collect(args []string, out []byte, refused string) {
 		e := expected{args: args, want: out[:n], step: len(c.steps)}
 		out = out[n:]
 		stream, reply := streamOf(e.want)
-		if counts[strings.ToLower(args[0])] && c.vague && stream == "" && e.want[0] != '-' {
-			e.want, e.prefix = e.want[:1], true
-		}
 		if refused != "" && reply && stream == "" {
 			e.want, e.prefix = []byte(refused), true
 		}
@@ -557,7 +549,6 @@ func (c *composer) note(name string, args, keys []string) {
 		c.proto, c.db, c.muted, c.multi, c.pinned, c.queued = 2, 0, false, false, nil, nil
 		c.endTracking()
 		for kind := range c.names {
-			c.vague = c.vague || len(c.names[kind]) > 0
 			c.unsubscribed(kind, slices.Clone(c.names[kind]))
 		}
 		return
