@@ -23,7 +23,7 @@ func knownUsers(c *config.Config) {
 func sameUsers(t *testing.T, s *redistest.Server) {
 	t.Helper()
 	for _, args := range [][]any{
-		{"ACL", "SETUSER", "reader", "on", ">book", "~*", "&*", "+@read", "+@connection", "+acl|whoami", "-@dangerous", "-@write"},
+		{"ACL", "SETUSER", "reader", "on", ">book", "~*", "&*", "+@read", "+@connection", "+acl|whoami", "+@transaction", "-@dangerous", "-@write"},
 		{"CONFIG", "SET", "requirepass", "secret"},
 	} {
 		if reply, err := s.Do(args...); err != nil {
@@ -74,6 +74,8 @@ func TestAuthenticationSaysWhatRedisSays(t *testing.T) {
 		{"HELLO 3 AUTH reader book", "RESET", "PING", "AUTH secret", "PING"},
 		{"AUTH reader book", "SET a 1", "DEL a", "GET a", "FLUSHALL", "CONFIG GET maxclients", "CLIENT KILL ID 1", "KEYS *", "MONITOR",
 			"PUBLISH a b", "SHUTDOWN", "XGROUP CREATE a b $", "INCR"},
+		{"MULTI", "AUTH reader book", "MULTI", "SET a 1", "GET a", "EXEC", "GET a", "MULTI", "GET a", "EXEC", "WATCH a", "RESET", "MULTI", "EXEC"},
+		{"AUTH secret", "MULTI", "SET a 1", "RESET", "EXEC", "AUTH reader book", "EXEC"},
 		{"AUTH secret", "SET a 1", "AUTH reader book", "GET a", "SET a 2", "GET a"},
 	} {
 		sameTalk(t, r.addr, lone.Addr(), talk...)

@@ -51,7 +51,7 @@ func TestAnotherTenantHasNothingOfTheFirst(t *testing.T) {
 	sc.sends("AUTH a p\r\nMULTI\r\nSET k 1\r\nAUTH b p\r\n")
 	sc.gets("+OK\r\n+OK\r\n+QUEUED\r\n-ERR command 'auth' is not supported: not within MULTI\r\n")
 	sc.sends("RESET\r\nEXEC\r\nAUTH b p\r\nEXEC\r\n")
-	sc.gets("+RESET\r\n-NOAUTH Authentication required.\r\n+OK\r\n-ERR EXEC without MULTI\r\n")
+	sc.gets("+RESET\r\n-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n+OK\r\n-ERR EXEC without MULTI\r\n")
 }
 
 func TestATenantIsToldOfItsOwnKeysOnlyThatHaveChanged(t *testing.T) {
