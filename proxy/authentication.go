@@ -57,7 +57,7 @@ func (s *Session) identify(u *users.User) {
 func (s *Session) denied(cmd *command.Command) bool {
 	switch {
 	case s.allowed != nothing:
-		s.refuse(cmd, "NOPERM this user has no permissions to run the '" + cmd.Name + "' command")
+		s.refuse(cmd, "NOPERM this user has no permissions to run the '"+cmd.Name+"' command")
 	case cmd.Flags&command.NoAuth != 0:
 		return false
 	default:

@@ -136,7 +136,7 @@ func scan(t *Tenant, b *Buffer, _ *command.Command, args [][]byte) ([][]byte, st
 
 var star = []byte("*")
 
-// pattern is for commands whose arguments from a position on are patterns.
+// patterns is for commands whose arguments from a position on are patterns.
 func patterns(from int) rewrite {
 	return func(t *Tenant, b *Buffer, _ *command.Command, args [][]byte) ([][]byte, string) {
 		for i := from; i < len(args); i++ {

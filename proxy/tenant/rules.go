@@ -1,6 +1,8 @@
 package tenant
 
 import (
+	"strings"
+
 	"ringmain/command"
 )
 
@@ -37,9 +39,10 @@ var rules = func() []rule {
 }()
 
 // byTable gives a command its rule that has keys where its key specifications say, for
-// sure. Modules may find keys in other ways.
+// sure. Modules may find keys in other ways, and so may commands of newer servers whose
+// options the table does not spell out.
 func byTable(list []rule, c *command.Command) {
-	if len(c.Keys) == 0 || c.Flags&command.Module != 0 {
+	if len(c.Keys) == 0 || c.Flags&command.Module != 0 || c.Untested && strings.Contains(c.Args, "argument") {
 		return
 	}
 	for i := range c.Keys {

@@ -85,7 +85,7 @@ func TestWhatMayReachOthersKeysIsRefused(t *testing.T) {
 		"FUNCTION DUMP", "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "MONITOR", "MOVE a 1", "DEBUG OBJECT a",
 		"MIGRATE h 1 a 0 1", "CONFIG SET a b", "CONFIG RESETSTAT", "LATENCY LATEST", "CLUSTER GETKEYSINSLOT 1 1",
 		"CLUSTER COUNTKEYSINSLOT 1", "PUBSUB NUMPAT", "CLIENT PAUSE 1", "MEMORY STATS", "MEMORY DOCTOR", "JSON.GET a", "BF.ADD a b", "FT.SEARCH a b",
-		"PFDEBUG ENCODING a", "RESTORE-ASKING a 0 b", "SHUTDOWN", "REPLICAOF a 1", "MODULE LIST", "ACL LIST", "SLOWLOG RESET",
+		"PFDEBUG ENCODING a", "AROP a b c", "XNACK a g x y z", "RESTORE-ASKING a 0 b", "SHUTDOWN", "REPLICAOF a 1", "MODULE LIST", "ACL LIST", "SLOWLOG RESET",
 	} {
 		cmd := command.Lookup(words(request))
 		if _, _, text := asked(request); text != "NOPERM this user has no permissions to run the '"+cmd.Name+"' command" || Serves(cmd) {
