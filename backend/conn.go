@@ -115,10 +115,10 @@ func (c *Conn) Epoch() uint64 { return c.epoch }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure {
-	if j := c.node.judged; j != nil && !c.bare {
-		return j
+	if c.failing != nil || c.bare {
+		return c.failing // what the connection has met itself is said first
 	}
-	return c.failing
+	return c.node.judged
 }
 
 func (c *Conn) timeout(e *entry) time.Duration {
