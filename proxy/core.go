@@ -99,6 +99,7 @@ type Core struct {
 	monitors       []*Session      // clients that are shown all commands
 	feeds          map[*Core]*feed // for other cores' monitors
 	line           []byte          // that is shown
+	noted          []byte          // the beginning of a request, for a note
 
 	stranger       resp.Limits // of requests before AUTH
 	strangers      []*Session  // whose clients have yet to say who they are; some may have

@@ -121,3 +121,17 @@ func TestAMonitorWhoseLoopHasNoTimeIsCutOffAndLittleIsHeldForIt(t *testing.T) {
 		t.Error("the monitor has missed lines and stays")
 	}
 }
+
+// An inline request is put into another form for its note, while a line is given out.
+func TestALineOfAMonitorIsItsOwn(t *testing.T) {
+	f := newFleetScene(t, 2)
+	f.sends("MONITOR\r\nPUBSUB NUMPAT\r\n")
+	f.answers(1, ":1\r\n") // held, so that lines are, too
+	f.client.take()
+	near := &fleetScene{f.neighbour(2)}
+	near.sends("AUTH secret\r\n")
+	f.answers(0, ":1\r\n")
+	if got := f.lines(); got != ":2\r\n+T [0 client] \"AUTH\" \"(redacted)\"\r\n" {
+		t.Errorf("the monitor gets %q", got)
+	}
+}

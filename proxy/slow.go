@@ -2,7 +2,10 @@ package proxy
 
 import (
 	"bytes"
+	"strconv"
 	"time"
+
+	"github.com/tidwall/redcon"
 
 	"ringmain/command"
 	"ringmain/proxy/local"
@@ -24,10 +27,20 @@ const noteSize = 127
 func (c *Core) take(n *note) {
 	raw := c.request.Raw
 	if raw == nil {
-		c.line = resp.AppendCommand(c.line[:0], c.request.Args...)
-		raw = c.line
+		c.noted = appendBeginning(c.noted[:0], c.request.Args)
+		raw = c.noted
 	}
 	n.size = uint8(copy(n.text[:], raw))
+}
+
+// appendBeginning appends as much of a request as a note holds, or a little more.
+func appendBeginning(dst []byte, args [][]byte) []byte {
+	dst = redcon.AppendArray(dst, len(args))
+	for i := 0; i < len(args) && len(dst) < noteSize; i++ {
+		dst = append(strconv.AppendInt(append(dst, '$'), int64(len(args[i])), 10), "\r\n"...)
+		dst = append(append(dst, args[i][:min(len(args[i]), noteSize)]...), "\r\n"...)
+	}
+	return dst
 }
 
 // noteSlow logs a command that took long.

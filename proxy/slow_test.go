@@ -99,3 +99,11 @@ func TestTheIdleTimeCanBeChangedOnAllLoops(t *testing.T) {
 		t.Error("a client of another loop stays")
 	}
 }
+
+func TestANoteOfALongRequestTakesLittleMemory(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.sends("SET a " + strings.Repeat("x", 60<<10) + "\r\n")
+	if n := cap(f.core.noted); n > 1<<10 {
+		t.Errorf("%d bytes are kept for notes", n)
+	}
+}
