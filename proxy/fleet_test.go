@@ -211,21 +211,22 @@ func TestAnIdleClientIsClosedAndOneThatWaitsIsNot(t *testing.T) {
 	limited.Memory = NewMemory(1<<30, 1)
 	core = NewCore(loop, &limited)
 	look := loop.sweep
-	waiting, idle, busy, held := &stillConn{}, &stillConn{}, &stillConn{}, &stillConn{}
+	waiting, idle, busy, held, shown := &stillConn{}, &stillConn{}, &stillConn{}, &stillConn{}, &stillConn{}
 	sessions := map[*stillConn]*Session{}
-	for id, conn := range []*stillConn{waiting, idle, busy, held} {
+	for id, conn := range []*stillConn{waiting, idle, busy, held, shown} {
 		sessions[conn] = core.NewSession(int64(id), router.ByRoutes)
 		sessions[conn].Opened(conn, nil)
 	}
 	sessions[waiting].Data([]byte("GET a\r\n"))
 	core.asking = true // another's list of clients, for which this one has to wait
 	sessions[held].Data([]byte("CLIENT LIST\r\n"))
+	sessions[shown].Data([]byte("MONITOR\r\n"))
 	loop.now = loop.now.Add(9 * time.Second)
 	sessions[busy].Data([]byte("PING\r\n"))
 	loop.now = loop.now.Add(time.Second)
 	look()
-	if !idle.closed || waiting.closed || busy.closed || held.closed {
-		t.Errorf("closed: idle %v, waiting %v, busy %v, held up %v", idle.closed, waiting.closed, busy.closed, held.closed)
+	if !idle.closed || waiting.closed || busy.closed || held.closed || shown.closed {
+		t.Errorf("closed: idle %v, waiting %v, busy %v, held up %v, monitoring %v", idle.closed, waiting.closed, busy.closed, held.closed, shown.closed)
 	}
 }
 

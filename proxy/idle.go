@@ -25,7 +25,7 @@ func (c *Core) closeIdle() {
 	c.idle = nil
 	now, limit := c.loop.Elapsed(), c.records.ClientIdle()
 	for _, s := range c.sessions {
-		if limit > 0 && !s.gone && !s.ending && !s.blocked && !s.client.Subscribed && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= limit {
+		if limit > 0 && !s.gone && !s.ending && !s.blocked && !s.client.Subscribed && !s.monitoring && s.replies.empty() && s.conn.Buffered() == 0 && now-s.active >= limit {
 			c.Log.Debug("idle client closed (timeouts.client_idle)", "client", s.conn.RemoteAddr(), "id", s.client.ID)
 			c.stats.Cut[metric.CutIdle]++
 			s.end()
