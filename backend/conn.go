@@ -113,6 +113,9 @@ func (c *Conn) send(e entry, request []byte) {
 // within an epoch, and only if the request that gave it has not failed.
 func (c *Conn) Epoch() uint64 { return c.epoch }
 
+// Gone reports whether the connection has ended for good.
+func (c *Conn) Gone() bool { return c.state == stopped }
+
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure {
 	if c.failing != nil || c.bare {
@@ -342,12 +345,16 @@ func (c *Conn) failAll(l loss, left uint64) {
 	}
 }
 
+// carries reports whether requests went out on the connection: it is ready, or was until
+// it was given up in this iteration.
+func (c *Conn) carries() bool { return c.state == ready || c.state == closing && c.lost.wasReady }
+
 // stop ends the connection for good.
 func (c *Conn) stop() {
 	if c.state == stopped {
 		return
 	}
-	was := c.state
+	sent := c.carries()
 	c.state = stopped
 	c.deadlines.stop()
 	if c.redial != nil {
@@ -358,7 +365,7 @@ func (c *Conn) stop() {
 		c.conn.Abort()
 		left -= uint64(c.conn.Buffered())
 	}
-	if was != ready {
+	if !sent {
 		left = 0
 	}
 	c.pending = nil

@@ -30,6 +30,9 @@ type Lease struct {
 	// stale: a fence has passed that this connection has not paid, so that nothing is
 	// to be sent on it any more.
 	stale bool
+	// unblocked: a CLIENT UNBLOCK was sent that may come late, and must not end what
+	// another holder waits for.
+	unblocked bool
 }
 
 // Forever is the wait of a blocking request without a timeout.
@@ -100,7 +103,7 @@ func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite b
 // the connection that concerns it alone: no transaction, no watched key, no tracking.
 func (l *Lease) Return() {
 	c, n := l.conn, l.conn.node
-	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || n.closed {
+	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || l.unblocked || n.closed {
 		l.Drop()
 		return
 	}
@@ -115,7 +118,7 @@ func (l *Lease) Drop() {
 	c := l.conn
 	l.holder = nil
 	c.node.forget(l)
-	if c.state == ready && c.owes() {
+	if c.carries() && c.owes() {
 		c.node.owe(debt{id: c.hello.id, runID: c.hello.runID})
 	}
 	c.stop()
@@ -182,6 +185,10 @@ func (l *Lease) fenced(d debt) {
 	}
 }
 
+// Stale reports whether nothing is to be sent on the lease any more. That may become so
+// while a blocking request is under way, and is to be looked at after it.
+func (l *Lease) Stale() bool { return l.stale }
+
 // Waits reports whether the server holds back the reply to a blocking request.
 func (l *Lease) Waits() bool {
 	c := l.conn
@@ -191,6 +198,7 @@ func (l *Lease) Waits() bool {
 // Unblock has the server end the blocking request under way, as CLIENT UNBLOCK does with
 // reason TIMEOUT or ERROR. The server's reply goes to to.
 func (l *Lease) Unblock(reason string, to Receiver) {
+	l.unblocked = true
 	id := strconv.FormatInt(l.conn.hello.id, 10)
 	l.conn.node.Conn(2, 0).Send(to, 0, resp.AppendCommand(nil, "CLIENT", "UNBLOCK", id, reason), false, false)
 }

@@ -233,3 +233,27 @@ func TestPushesReachTheHolderWhole(t *testing.T) {
 		t.Error("a push without end is taken")
 	}
 }
+
+func TestWhoLeavesAConnectionThatWasJustGivenUpIsFenced(t *testing.T) {
+	s, _, l, w := leased(t)
+	s.write(l.Conn(), 1)
+	w.h.HalfClosed() // Closed comes at the end of the iteration
+	l.Drop()
+	w.settle()
+	s.expect(1, "!UNCERTAIN node \"b\" (127.0.0.1:7002) of pool \"main\" is not used any more: the proxy is stopping: the command may have been executed")
+	if len(s.node.debts) != 1 {
+		t.Errorf("owed: %v", s.node.debts)
+	}
+}
+
+// CLIENT UNBLOCK takes another way than the lease's requests and may come after the reply.
+func TestALeaseForWhichAnUnblockMayComeLateIsNotLentAgain(t *testing.T) {
+	s, h, l, w := leased(t)
+	l.SendBlocking(s, 1, []byte(blpop), true, Forever)
+	l.Unblock("ERROR", s)
+	w.says("*2\r\n$1\r\nk\r\n$1\r\nv\r\n")
+	l.Return()
+	if s.node.Lease(2, 0, h) == l {
+		t.Error("it is lent again")
+	}
+}

@@ -223,6 +223,11 @@ func (n *Node) Admits(size int) bool {
 // Wait has w told when there may be room again.
 func (n *Node) Wait(w Waiter) { n.waiters = append(n.waiters, w) }
 
+// Unwait takes a Wait back.
+func (n *Node) Unwait(w Waiter) {
+	n.waiters = slices.DeleteFunc(n.waiters, func(other Waiter) bool { return other == w })
+}
+
 func (n *Node) wake() {
 	waiters := n.waiters
 	n.waiters = nil
