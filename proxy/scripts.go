@@ -73,6 +73,7 @@ func (c *Core) load(sc *script, conn *backend.Conn) {
 		sc.given = map[*backend.Conn]uint64{}
 	}
 	sc.given[conn] = conn.Epoch()
+	forgetGone(sc.given)
 	conn.Send(&scriptLoad{c, sc, conn}, 0, request, false, true)
 }
 
@@ -141,6 +142,7 @@ func (sc *scripts) missed(c *backend.Conn, now time.Duration) {
 		sc.misses = map[*backend.Conn]time.Duration{}
 	}
 	sc.misses[c] = now
+	forgetGone(sc.misses)
 	sc.store.lost(c)
 }
 

@@ -345,3 +345,19 @@ func TestCallsOfKnownScriptsAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestConnectionsThatAreGoneAreNotRememberedForScripts(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.core.scripts.keep([]byte("return 1"))
+	sc := f.core.scripts.find(digestOf([]byte("return 1")))
+	for range 10 * leastForgotten {
+		l := f.core.nodes[0].Lease(2, 0, &pins{s: f.s})
+		f.core.load(sc, l.Conn())
+		f.core.scripts.missed(l.Conn(), 0)
+		sc.given[l.Conn()] = 0 // as if it had been answered
+		l.Drop()
+	}
+	if n := max(len(sc.given), len(f.core.scripts.misses)); n > leastForgotten {
+		t.Errorf("%d connections are remembered", n)
+	}
+}

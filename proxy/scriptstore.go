@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"crypto/sha1"
 	"encoding/hex"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,17 @@ type script struct {
 	// given has the connections whose server was given the script with SCRIPT LOAD,
 	// and the epoch of each when that was.
 	given map[*backend.Conn]uint64
+}
+
+// leastForgotten is from how many connections on those are looked for that are gone.
+const leastForgotten = 64
+
+// forgetGone takes connections out of a map that are gone for good, as those are whose
+// leases have ended. It does so when the map has doubled.
+func forgetGone[V any](m map[*backend.Conn]V) {
+	if n := len(m); n >= leastForgotten && n&(n-1) == 0 {
+		maps.DeleteFunc(m, func(c *backend.Conn, _ V) bool { return c.Gone() })
+	}
 }
 
 // givenTo reports whether whatever is sent on a connection now finds the script
