@@ -16,8 +16,12 @@ import (
 // wait sends a command whose reply the server may hold back, on a connection of the
 // session's own. As in Redis, the client's later commands come after it.
 func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, size int) bool {
-	if !s.settled() {
+	switch {
+	case !s.settled():
 		return false
+	case s.eof:
+		s.hangUp()
+		return true
 	}
 	l, borrowed, done := s.ownLease(p)
 	if l == nil {
@@ -35,6 +39,14 @@ func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, si
 	return true
 }
 
+// hangUp ends a client that waits and will send no more, as Redis does: nobody is left to
+// give an element to.
+func (s *Session) hangUp() {
+	s.gone = true
+	s.conn.CloseAfterFlush()
+	s.leave()
+}
+
 func blockTime(cmd *command.Command, args [][]byte) (wait time.Duration) {
 	if wait = cmd.BlockTime(args); wait == 0 {
 		wait = backend.Forever
@@ -46,8 +58,12 @@ func blockTime(cmd *command.Command, args [][]byte) (wait time.Duration) {
 // session's own, after a PING that makes all earlier writes count as that connection's;
 // the session's own have been answered by then.
 func (s *Session) waitForReplicas(cmd *command.Command, r *resp.Request, size int) bool {
-	if !s.settled() {
+	switch {
+	case !s.settled():
 		return false
+	case s.eof:
+		s.hangUp()
+		return true
 	}
 	f := s.core.Snapshot.Fleet(s.scope)
 	leases := make([]*backend.Lease, 0, f.Count)
@@ -61,6 +77,7 @@ func (s *Session) waitForReplicas(cmd *command.Command, r *resp.Request, size in
 		}
 		leases = append(leases, l)
 	}
+	s.pins.asked = 0
 	m := s.newFleetMerge(cmd, f, 1, size)
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)
@@ -92,8 +109,7 @@ func (w *waitPart) Reply(part uint64, b []byte, last bool) {
 
 // Failed implements backend.Receiver.
 func (w *waitPart) Failed(part uint64, f *backend.Failure) {
-	w.s.pins.Lost(w.l)
-	w.l.Drop()
+	w.s.pins.lose(w.l)
 	w.m.Failed(part, f)
 }
 

@@ -60,6 +60,9 @@ func (s *Session) exec(size int) bool {
 		if !s.settled() { // they have gone another way
 			return false
 		}
+		if s.tracking != nil {
+			s.trackedConn(tx.place) // which is the lease, perhaps only from now on
+		}
 		conn = tx.lease.Conn()
 	case !tx.placed:
 		tx.place = s.anyPlace()

@@ -13,7 +13,9 @@ import (
 type pins struct {
 	s      *Session
 	leases []*backend.Lease
-	asked  time.Duration // when the command under way first asked for one in vain; 0: it has not
+	// asked is when the command under way first asked for one in vain; 0: it has not. It
+	// stays until the command has all that it needs, or is answered.
+	asked time.Duration
 }
 
 // maxKept is how much of a suspended client's input is read ahead. One that sends more
@@ -72,10 +74,10 @@ func (s *Session) lease(p router.Place) (l *backend.Lease, done bool) {
 		return nil, false
 	default:
 		pins.asked = 0
+		node.Unwait(s)
 		s.fail(errNoLease)
 		return nil, true
 	}
-	pins.asked = 0
 	return l, false
 }
 
@@ -100,7 +102,7 @@ const errNoLease = "ERR too many clients wait, watch keys or track them: the con
 
 // askAgain ends the wait for a lease.
 func (s *Session) askAgain() {
-	if !s.gone && s.queued && s.pins.asked != 0 {
+	if !s.gone && s.pins.asked != 0 {
 		s.Writable()
 	}
 }
@@ -113,6 +115,12 @@ func (s *Session) giveBack(l *backend.Lease, clean bool) {
 	} else {
 		l.Drop()
 	}
+}
+
+// lose ends a lease on which the server's state is not what it should be, or not known.
+func (p *pins) lose(l *backend.Lease) {
+	p.Lost(l)
+	l.Drop()
 }
 
 func (p *pins) remove(l *backend.Lease) {
@@ -133,6 +141,11 @@ func (s *Session) leave() {
 		s.tracking.again.Stop()
 	}
 	if s.pins != nil {
+		if s.pins.asked != 0 {
+			for _, n := range s.core.nodes {
+				n.Unwait(s)
+			}
+		}
 		leases := s.pins.leases
 		s.pins.leases = nil
 		for _, l := range leases {
@@ -170,8 +183,12 @@ type errand struct {
 
 // Reply implements backend.Receiver.
 func (e *errand) Reply(seq uint64, b []byte, last bool) {
-	if last && !e.keep {
+	switch {
+	case !last:
+	case !e.keep:
 		e.s.giveBack(e.l, true)
+	case e.l.Stale():
+		e.s.pins.lose(e.l)
 	}
 	e.s.Reply(seq, b, last)
 }
@@ -179,23 +196,28 @@ func (e *errand) Reply(seq uint64, b []byte, last bool) {
 // Failed implements backend.Receiver. What the server does with the connection now is
 // not known.
 func (e *errand) Failed(seq uint64, f *backend.Failure) {
-	e.s.pins.Lost(e.l)
-	e.l.Drop()
+	e.s.pins.lose(e.l)
 	e.s.Failed(seq, f)
 }
 
-// cleaning is a request of the proxy's own that makes a lease fit for others.
-type cleaning struct {
+// chore is a request of the proxy's own on a lease that has to succeed: without it the
+// lease cannot be used any more.
+type chore struct {
 	s *Session
 	l *backend.Lease
+	// last: the lease is given back after it.
+	last bool
 }
 
 // Reply implements backend.Receiver.
-func (c cleaning) Reply(_ uint64, b []byte, last bool) {
-	if last {
-		c.s.giveBack(c.l, !resp.IsError(b))
+func (c chore) Reply(_ uint64, b []byte, last bool) {
+	switch {
+	case resp.IsError(b):
+		c.s.pins.lose(c.l)
+	case last && c.last:
+		c.s.giveBack(c.l, true)
 	}
 }
 
 // Failed implements backend.Receiver.
-func (c cleaning) Failed(uint64, *backend.Failure) {}
+func (c chore) Failed(uint64, *backend.Failure) { c.s.pins.lose(c.l) }

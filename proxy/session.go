@@ -209,10 +209,8 @@ func (s *Session) Drained() { s.unblock() }
 // HalfClosed implements ioloop.Handler.
 func (s *Session) HalfClosed() {
 	s.eof = true
-	if s.waiting && !s.gone { // as Redis does: nobody is left to give an element to
-		s.gone = true
-		s.conn.CloseAfterFlush()
-		s.leave()
+	if s.waiting && !s.gone {
+		s.hangUp()
 		return
 	}
 	s.closeIfDone()

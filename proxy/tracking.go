@@ -83,7 +83,10 @@ func (s *Session) trackAt(server int32, to backend.Receiver) bool {
 		s.trackLater()
 		return false
 	}
-	l := s.newLease(server, s.core.Snapshot.DatabaseOf(server))
+	l := s.watchingLease(server)
+	if l == nil {
+		l = s.newLease(server, s.core.Snapshot.DatabaseOf(server))
+	}
 	if l == nil {
 		s.cut(metric.CutTracking, "it has keys tracked, and the connections to the server that may be used for that are taken")
 		return false
@@ -91,6 +94,17 @@ func (s *Session) trackAt(server int32, to backend.Receiver) bool {
 	s.tracking.leases[server] = l
 	l.Conn().Send(to, uint64(server), s.client.Tracking.AppendRequest(nil, false), false, false)
 	return true
+}
+
+// watchingLease is that of a server on which the session watches keys, from now on one
+// that tracks: what EXEC reads there is to be tracked, too. nil: there is none.
+func (s *Session) watchingLease(server int32) *backend.Lease {
+	tx := s.tx
+	if tx == nil || tx.lease == nil || tx.place.Server != server {
+		return nil
+	}
+	tx.borrowed = true
+	return tx.lease
 }
 
 // trackedConn is the session's own connection to a place. It is nil if the server is

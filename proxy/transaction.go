@@ -142,7 +142,9 @@ func (s *Session) ownLease(place router.Place) (l *backend.Lease, borrowed, done
 	if s.tracking != nil && s.trackedConn(place) != nil {
 		return s.tracking.leases[place.Server], true, true
 	}
-	l, done = s.lease(place)
+	if l, done = s.lease(place); l != nil {
+		s.pins.asked = 0
+	}
 	return l, false, done
 }
 
@@ -157,12 +159,10 @@ func (s *Session) endTransaction() {
 	s.tx = nil
 	switch {
 	case tx.lease == nil || s.gone:
-	case tx.changed:
+	case tx.changed && !tx.borrowed:
 		s.giveBack(tx.lease, false)
-	case tx.borrowed:
-		tx.lease.Conn().Send(ignored{}, 0, requestUnwatch, false, false)
 	default:
-		tx.lease.Conn().Send(cleaning{s, tx.lease}, 0, requestUnwatch, false, false)
+		tx.lease.Conn().Send(chore{s, tx.lease, !tx.borrowed}, 0, requestUnwatch, false, false)
 	}
 }
 

@@ -27,21 +27,21 @@ func (s *Session) sharedConn(p router.Place) *backend.Conn {
 
 // changedProtocol has the connections of the session's own follow HELLO.
 func (s *Session) changedProtocol() {
+	s.follow(resp.AppendCommand(nil, "HELLO", strconv.Itoa(s.client.Protocol)))
 	s.trackElsewhere()
-	s.tx.follow(resp.AppendCommand(nil, "HELLO", strconv.Itoa(s.client.Protocol)))
 }
 
 // changedDatabase has the connections of the session's own follow SELECT.
 func (s *Session) changedDatabase() {
+	s.follow(resp.AppendCommand(nil, "SELECT", strconv.Itoa(s.client.Database)))
 	s.trackElsewhere()
-	s.tx.follow(resp.AppendCommand(nil, "SELECT", strconv.Itoa(s.client.Database)))
 }
 
 // follow has the connection on which keys are watched changed by a request. It is not
-// for others then.
-func (tx *transaction) follow(request []byte) {
-	if tx != nil && tx.lease != nil {
+// for others then. One that tracks, too, is given up with those that do.
+func (s *Session) follow(request []byte) {
+	if tx := s.tx; tx != nil && tx.lease != nil && !tx.borrowed {
 		tx.changed = true
-		tx.lease.Conn().Send(ignored{}, 0, request, false, false)
+		tx.lease.Conn().Send(chore{s, tx.lease, false}, 0, request, false, false)
 	}
 }
