@@ -79,31 +79,33 @@ func (c *Conn) Send(to Receiver, seq uint64, request []byte, mayWrite, slow bool
 		to.Failed(seq, f)
 		return
 	}
-	c.send(entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}, request)
+	c.send(&entry{to: to, seq: seq, mayWrite: mayWrite, slow: slow}, request)
 }
 
-// send queues a request, also behind others whose deadline was missed.
-func (c *Conn) send(e entry, request []byte) {
-	e.sent = c.node.loop.Elapsed()
-	e.deadline = c.deadlines.stamp(e.sent) + c.timeout(&e)
+// send queues a request, also behind others whose deadline was missed. e is copied.
+func (c *Conn) send(e *entry, request []byte) {
+	n := c.node
+	e.sent = n.loop.Elapsed()
+	e.deadline = c.deadlines.stamp(e.sent) + c.timeout(e)
+	n.mayQueue += len(request)
 	switch c.state {
 	case ready:
 		c.conn.Write(request)
 		c.written += uint64(len(request))
-		c.node.stats.Sent += uint64(len(request))
+		n.stats.Sent += uint64(len(request))
 		e.end = c.written
 	case closing, stopped:
 		what := stopping
 		if c.state == closing {
 			what = c.lost.what
 		}
-		e.to.Failed(e.seq, c.node.down(what))
+		e.to.Failed(e.seq, n.down(what))
 		return
 	default:
 		c.pending = append(c.pending, request...)
 		e.end = uint64(len(c.pending))
 	}
-	c.count(&e)
+	c.count(e)
 	c.queue.push(e)
 	c.deadlines.added(e.deadline)
 }
@@ -205,18 +207,13 @@ func (c *Conn) Data(b []byte) int {
 	return len(b)
 }
 
-// answered takes a part of the reply to a request.
+// answered hands a part of the first awaited reply over.
 func (c *Conn) answered(b []byte, last bool) {
 	if c.queue.len() == 0 {
 		c.node.stats.Errors[metric.ErrorProtocol]++
 		c.giveUp("sent a reply that nobody asked for", errUnasked)
 		return
 	}
-	c.piece(b, last)
-}
-
-// piece hands a part of the first awaited reply over.
-func (c *Conn) piece(b []byte, last bool) {
 	e := c.queue.at(c.queue.head)
 	to, seq := e.to, e.seq
 	if last {

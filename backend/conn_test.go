@@ -297,7 +297,7 @@ func TestAFullQueueAdmitsNothingUntilItHasRoom(t *testing.T) {
 	if !s.node.Admits(64 << 20) {
 		t.Error("an empty queue admits one request of any size")
 	}
-	s.write(c, 1)
+	c.Send(discard{}, 1, make([]byte, 1<<20), true, false)
 	w.buffered = 1 << 20
 	if s.node.Admits(1) {
 		t.Error("a full queue admits more")
@@ -309,6 +309,9 @@ func TestAFullQueueAdmitsNothingUntilItHasRoom(t *testing.T) {
 	w.h.Drained()
 	if told != 1 {
 		t.Errorf("told %d times", told)
+	}
+	if !s.node.Admits(1) {
+		t.Error("a queue that has become empty admits nothing")
 	}
 }
 

@@ -224,7 +224,7 @@ func (d *deadlines) idle(now time.Duration) time.Duration {
 		return due
 	}
 	if c.failing == nil {
-		c.send(entry{to: discard{}, own: true, slow: c.hub != nil}, ping)
+		c.send(&entry{to: discard{}, own: true, slow: c.hub != nil}, ping)
 	}
 	return now + c.node.opt.Request
 }

@@ -61,7 +61,7 @@ func (n *Node) owed(d debt) {
 	n.debts = append(n.debts, d)
 	for _, c := range n.conns {
 		if c.state == ready && c.hello.runID == d.runID && c.hello.id != d.id {
-			c.send(entry{to: &payment{n: n, c: c, d: d}, own: true}, kill(d))
+			c.send(&entry{to: &payment{n: n, c: c, d: d}, own: true}, kill(d))
 		}
 	}
 	for _, l := range n.leases {

@@ -99,6 +99,7 @@ func (c *Conn) sendSteps(steps []step) {
 	for _, s := range steps {
 		out = resp.AppendCommand(out, s.args...)
 	}
+	c.node.mayQueue += len(out)
 	c.conn.Write(out)
 }
 

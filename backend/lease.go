@@ -96,7 +96,7 @@ func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite b
 		return
 	}
 	l.wait = min(wait, Forever)
-	c.send(entry{to: to, seq: seq, mayWrite: mayWrite, blocking: true}, request)
+	c.send(&entry{to: to, seq: seq, mayWrite: mayWrite, blocking: true}, request)
 }
 
 // Return gives the lease back, for others to use. The holder must have left nothing on
@@ -181,7 +181,7 @@ func (l *Lease) fenced(d debt) {
 	case l.holder == nil || c.queue.len() > 0 && c.queue.at(c.queue.head).blocking:
 		l.stale = true
 	case c.hello.runID == d.runID && c.hello.id != d.id:
-		c.send(entry{to: &payment{n: c.node, c: c, d: d}, own: true}, kill(d))
+		c.send(&entry{to: &payment{n: c.node, c: c, d: d}, own: true}, kill(d))
 	}
 }
 

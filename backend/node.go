@@ -111,6 +111,9 @@ type Node struct {
 	waiters []Waiter
 	closed  bool
 	stats   metric.Server
+	// mayQueue is the most that Queued can be: what it was when last looked at, and all that
+	// was written since.
+	mayQueue int
 	// refusedKill is set once the server has refused CLIENT KILL, so that this
 	// is said once.
 	refusedKill bool
@@ -215,7 +218,14 @@ func (n *Node) Stats() metric.Server { return n.stats }
 // Admits reports whether a request of size bytes may be sent now. If not, Wait
 // tells when to ask again.
 func (n *Node) Admits(size int) bool {
+	return n.mayQueue+size <= n.opt.Queue || n.admitsAfterLook(size)
+}
+
+// admitsAfterLook is Admits when all that was written lately is too much, if nothing of it
+// has left. A look at each connection tells.
+func (n *Node) admitsAfterLook(size int) bool {
 	queued := n.Queued()
+	n.mayQueue = queued
 	// Above this, one of the connections is above LowWater and will be drained.
 	return queued <= ioloop.LowWater*len(n.conns) || queued+size <= n.opt.Queue
 }

@@ -30,11 +30,12 @@ func (q *queue) at(position uint64) *entry {
 	return &q.ring[position&uint64(len(q.ring)-1)]
 }
 
-func (q *queue) push(e entry) {
+// push adds a copy of e.
+func (q *queue) push(e *entry) {
 	if q.len() == len(q.ring) {
 		q.resize(max(64, 2*len(q.ring)))
 	}
-	*q.at(q.tail) = e
+	*q.at(q.tail) = *e
 	q.tail++
 }
 

@@ -69,7 +69,7 @@ func (s *Session) denied(cmd *command.Command) bool {
 // boundStranger cuts a client off that has sent, or is owed, more than one may that has
 // not said who it is. used is what was taken of its input.
 func (s *Session) boundStranger(used int) {
-	s.strange += used
+	s.strange += int32(min(used, strangerInput+1))
 	if s.allowed == nothing && (s.strange > strangerInput || s.owed() > strangerOutput) {
 		s.cut(metric.CutStranger, "it has sent or asked for too much before it authenticated")
 	}

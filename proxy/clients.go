@@ -64,7 +64,7 @@ func (p *Peers) Commands() uint64 {
 
 // addSession has a session counted among the core's.
 func (c *Core) addSession(s *Session) {
-	s.number = len(c.sessions)
+	s.number = int32(len(c.sessions))
 	c.sessions = append(c.sessions, s)
 }
 

@@ -65,8 +65,9 @@ type Core struct {
 	askers   []*Session    // that wait for their turn
 	commands atomic.Uint64 // executed; written on the loop
 	stats    Stats
-	counts   local.Counts   // for INFO
-	reset    metric.Clients // what stats had at the last CONFIG RESETSTAT
+	families []*metric.Commands // what stats has of a command's family, by commandIndex
+	counts   local.Counts       // for INFO
+	reset    metric.Clients     // what stats had at the last CONFIG RESETSTAT
 	closed   bool
 	// drained is called when the last client is gone, once it is set.
 	drained     func()
@@ -122,6 +123,9 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	}
 	c.counts.Commands = make([]local.CommandCount, command.Len()+1)
 	c.stats.Commands = make([]metric.Commands, len(Families()))
+	for _, family := range families {
+		c.families = append(c.families, &c.stats.Commands[family])
+	}
 	c.Peers.join(c)
 	c.watchIdle()
 	return c

@@ -24,7 +24,6 @@ func (s *Session) execute(r *resp.Request, size int) bool {
 	skip := s.client.ReplySkip
 	s.mute = s.client.ReplyOff || skip
 	s.client.ReplySkip = false
-	s.editing = nil
 	if !s.dispatch(r, size) {
 		s.client.ReplySkip = skip
 		return false
@@ -54,7 +53,18 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 	case allowed(cmd.Access) > s.allowed && s.denied(cmd):
 		s.abort()
 		return true
+	case s.ordinary && cmd.Policy == command.Forward && s.core.Peers.attention.Load() == 0:
+		return s.forward(cmd, r, size)
 	}
+	s.ordinary = cmd.Policy == command.Forward && s.tenant == nil && s.tx == nil && s.tracking == nil &&
+		!s.monitoring && !s.client.Subscribed
+	return s.dispatchSpecial(cmd, r, size)
+}
+
+// dispatchSpecial is dispatch of a command that is more than a forward, or treated in another
+// way because of what the client has done before.
+func (s *Session) dispatchSpecial(cmd *command.Command, r *resp.Request, size int) bool {
+	s.editing = nil
 	if s.listensOnly() && s.refusedWhileListening(cmd) {
 		return true
 	}
@@ -169,7 +179,11 @@ func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Reques
 		s.waitFor(node)
 		return false
 	}
-	s.transmit(s, s.connTo(p), cmd, r, size)
+	conn := node.Conn(s.client.Protocol, int(p.Database)+s.client.Database)
+	if s.tracking != nil {
+		conn = s.connTo(p)
+	}
+	s.transmit(s, conn, cmd, r, size)
 	return true
 }
 
@@ -180,7 +194,9 @@ func (s *Session) transmit(to backend.Receiver, conn *backend.Conn, cmd *command
 		raw = resp.AppendCommand(s.scratch(), r.Args...)
 		s.core.keepScratch(raw)
 	}
-	s.announce(conn)
+	if s.tracking != nil {
+		s.announce(conn)
+	}
 	conn.Send(to, s.await(size), raw, cmd.MayWrite(), cmd.Slow)
 }
 

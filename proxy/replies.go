@@ -52,11 +52,19 @@ func (s *Session) await(size int) uint64 {
 	seq := q.tail
 	q.tail++
 	sl := q.at(seq)
-	sl.request, sl.mute, sl.since = size, s.mute, s.core.loop.Elapsed()
-	sl.edit, sl.command = s.editing, commandIndex(s.last)
+	c := s.core
+	sl.request, sl.mute, sl.since = size, s.mute, c.loop.Elapsed()
+	sl.command = commandIndex(s.last)
+	if s.editing != nil {
+		sl.edit = s.editing
+	}
 	s.inflight += size
-	if s.core.records.Notices() {
-		s.core.take(q.noteOf(seq))
+	if c.records.Notices() {
+		raw := c.request.Raw
+		if raw == nil {
+			raw = c.beginning()
+		}
+		q.noteOf(seq).keep(raw)
 	}
 	return seq
 }
@@ -67,15 +75,15 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 		return
 	}
 	sl := s.replies.at(seq)
-	if sl.size == 0 {
-		if sl.result = resultOf(b); sl.result != metric.ResultOK && !sl.counted {
-			s.core.countError(b)
-		}
+	if sl.size == 0 && isFailure(b) {
+		s.noteFailure(sl, b)
 	}
 	sl.size += len(b)
 	switch {
-	case sl.mute && sl.edit == nil:
-	case seq == s.replies.head && sl.edit == nil:
+	case sl.edit != nil:
+		s.hold(sl, b)
+	case sl.mute:
+	case seq == s.replies.head:
 		s.write(b)
 	default:
 		s.hold(sl, b)
@@ -84,6 +92,14 @@ func (s *Session) Reply(seq uint64, b []byte, last bool) {
 		s.complete(seq, sl)
 	}
 	s.core.grown(len(b))
+}
+
+// noteFailure notes that a reply, which begins with b, is an error.
+func (s *Session) noteFailure(sl *slot, b []byte) {
+	sl.result = resultOf(b)
+	if !sl.counted {
+		s.core.countError(b)
+	}
 }
 
 // hold keeps a piece of a reply until its turn.
@@ -143,8 +159,12 @@ func (s *Session) complete(seq uint64, sl *slot) {
 	if s.suspended && s.replies.empty() {
 		s.resume()
 	}
-	s.unblock()
-	s.closeIfDone()
+	if s.blocked {
+		s.unblock()
+	}
+	if s.ending || s.eof {
+		s.closeIfDone()
+	}
 }
 
 // count takes a whole reply into the statistics.
@@ -152,13 +172,14 @@ func (s *Session) count(seq uint64, sl *slot) {
 	if sl.counted {
 		return
 	}
-	took := s.core.loop.Elapsed() - sl.since
-	if s.core.records.Noticed(took) {
+	c := s.core
+	took := c.loop.Elapsed() - sl.since
+	if c.records.Noticed(took) {
 		s.noteSlow(s.replies.noteOf(seq), took)
 	}
-	stats := &s.core.stats.Commands[families[sl.command]]
+	stats := c.families[sl.command]
 	stats.Results[sl.result]++
-	s.core.countReply(sl.command, sl.result, took)
+	c.countReply(sl.command, sl.result, took)
 	if !sl.local {
 		s.measure(sl.size)
 		stats.Duration.Observe(took)
@@ -171,10 +192,10 @@ func (s *Session) advance() {
 	q := &s.replies
 	for !q.empty() {
 		sl := q.at(q.head)
-		if sl.edit != nil {
-			return // it is not whole, and goes out as a whole
-		}
 		if sl.held.first != nil {
+			if sl.edit != nil {
+				return // it is not whole, and goes out as a whole
+			}
 			s.write(sl.held.first)
 			for _, b := range sl.held.more {
 				s.write(b)

@@ -24,66 +24,70 @@ const (
 
 // Session is one client's connection. It implements ioloop.Handler and, for the
 // replies to what it forwards, backend.Receiver.
+//
+// There is one for each client, idle or not, so small fields stand together.
 type Session struct {
 	core    *Core
 	conn    ioloop.Conn
 	parser  resp.Parser
+	limits  *resp.Limits // of its requests
 	replies replyQueue
+	last    *command.Command // executed
+	editing edit             // of the reply to the command under way
 	client  local.Client
-	scope   router.Scope
+
+	scope router.Scope
 	// listener is the scope of the client's listener: scope may be narrower.
 	listener router.Scope
-	number   int // index in core.sessions
-	// subscriber has what the client listens to; nil until it does.
-	subscriber *pubsub.Client
-	since      time.Duration    // it was opened, by the loop's Elapsed
-	active     time.Duration    // input last came
-	last       *command.Command // executed
-	mute       bool             // the command under way gets no reply: CLIENT REPLY
-	editing    edit             // of the reply to the command under way
-	tired      bool             // the last command was much work: it was the last of this turn
+	user     *users.User    // whom the client is: as client.User, but for the call that changes it
+	tenant   *tenant.Tenant // of the user; nil: all keys are the client's
 
-	user    *users.User    // whom the client is: as client.User, but for the call that changes it
-	tenant  *tenant.Tenant // of the user; nil: all keys are the client's
-	allowed allowed        // to the client
-	limits  *resp.Limits   // of its requests
-	strange int            // bytes taken of a client that has not said who it is
-	// wordBy is when a stranger has to have said who it is, by the loop's Elapsed.
-	wordBy      time.Duration
-	wordAwaited bool // in core.strangers
+	wrote    uint64        // bytes given to conn
+	held     int           // bytes of replies that wait for their turn
+	inflight int           // bytes of requests that await their reply
+	estimate int           // of the size of a reply, see window.go
+	active   time.Duration // input last came, by the loop's Elapsed, as all times here
+	since    time.Duration // it was opened
+	// wordBy is when a stranger, a client that has not said who it is, has to have done so.
+	wordBy     time.Duration
+	pushedOver time.Duration // since when more than softPushed is owed; 0: it is not
+	taken      uint64        // bytes the kernel had taken when last looked at
+	takenAt    time.Duration // when that last changed
 
-	wrote    uint64 // bytes given to conn
-	held     int    // bytes of replies that wait for their turn
-	inflight int    // bytes of requests that await their reply
-	estimate int    // of the size of a reply, see window.go
+	// What few clients have; nil until they do.
+	subscriber *pubsub.Client // what the client listens to
+	pins       *pins
+	tx         *transaction
+	tracking   *tracking
 
+	number  int32   // index in core.sessions
+	strange int32   // bytes taken of a stranger
+	allowed allowed // to the client
+	// ordinary clients are in no state that concerns how a forwarded command is treated. Only
+	// other commands lead into such a state, so it is found out anew after each of them; one
+	// look at it saves a look at each of the states.
+	ordinary bool
+	mute     bool // the command under way gets no reply: CLIENT REPLY
+	tired    bool // the last command was much work: it was the last of this turn
+	resuming bool // Data comes, with input that is kept
 	// suspended: nothing is executed until the reply has come that is awaited. The client
 	// is read from all the same, so that its leaving is noticed.
 	suspended bool
 	waiting   bool // suspended by a command that the server may hold back for long
-	resuming  bool // Data comes, with input that is kept
-	pins      *pins
-	tx        *transaction
-	tracking  *tracking
-
-	blocked bool // reading is paused until the window or a queue opens
-	queued  bool // blocked until a server's queue has room: Writable comes
-	drain   bool // blocked until no reply is awaited
-	onHold  bool // blocked until the end of a pause: Writable comes
+	blocked   bool // reading is paused until the window or a queue opens
+	queued    bool // blocked until a server's queue has room: Writable comes
+	drain     bool // blocked until no reply is awaited
+	onHold    bool // blocked until the end of a pause: Writable comes
 	// monitoring: the client is shown all commands
 	monitoring bool
 	// databasesAsked: the SELECT under way has had servers asked for how many they have
 	databasesAsked bool
+	wordAwaited    bool // in core.strangers
+	watched        bool // in core.watched
 	eof            bool // the client sends no more
 	ending         bool // nothing more is executed; closes once all replies are out
 	gone           bool // the connection is closed or cut off
 	leaving        bool // cut off, and counted in core.leaving until it is closed
-
-	pushedOver time.Duration // since when more than softPushed is owed, by the loop's Elapsed; 0: it is not
-
-	watched bool      // in core.watched
-	taken   uint64    // bytes the kernel had taken when last looked at
-	takenAt time.Time // when that last changed
 }
 
 // Opened implements ioloop.Handler.
@@ -275,14 +279,14 @@ func (s *Session) answer(reply []byte) { s.answerWith(resultOf(reply), reply) }
 
 func (s *Session) answerWith(result metric.Result, reply []byte) {
 	index := commandIndex(s.last)
-	s.core.stats.Commands[families[index]].Results[result]++
+	s.core.families[index].Results[result]++
 	s.core.countAnswer(index, s.last, result)
 	if result != metric.ResultOK {
 		s.core.countError(reply)
 	}
 	if s.last != nil && s.core.records.Noticed(0) { // all commands are logged
 		var n note
-		s.core.take(&n)
+		n.keep(s.core.beginning())
 		s.noteSlow(&n, 0)
 	}
 	switch {

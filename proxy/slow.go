@@ -23,14 +23,16 @@ type note struct {
 // request touches one.
 const noteSize = 127
 
-// take keeps the beginning of the request that is being executed.
-func (c *Core) take(n *note) {
-	raw := c.request.Raw
-	if raw == nil {
-		c.noted = appendBeginning(c.noted[:0], c.request.Args)
-		raw = c.noted
+// keep notes the beginning of a request.
+func (n *note) keep(raw []byte) { n.size = uint8(copy(n.text[:], raw)) }
+
+// beginning is that of the request which is being executed, as a client would send it.
+func (c *Core) beginning() []byte {
+	if c.request.Raw != nil {
+		return c.request.Raw
 	}
-	n.size = uint8(copy(n.text[:], raw))
+	c.noted = appendBeginning(c.noted[:0], c.request.Args)
+	return c.noted
 }
 
 // appendBeginning appends as much of a request as a note holds, or a little more.

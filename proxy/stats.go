@@ -65,10 +65,13 @@ func serverStats(n *backend.Node) ServerStats {
 	return ServerStats{Server: n.Stats(), Down: n.Down(), InFlight: n.InFlight(), Queued: n.Queued(), Leases: leases}
 }
 
+// isFailure reports whether a reply that begins so is an error.
+func isFailure(reply []byte) bool { return len(reply) > 0 && (reply[0] == '-' || reply[0] == '!') }
+
 // resultOf tells a reply's result by its beginning.
 func resultOf(reply []byte) metric.Result {
 	switch {
-	case len(reply) == 0 || reply[0] != '-' && reply[0] != '!':
+	case !isFailure(reply):
 		return metric.ResultOK
 	case bytes.HasPrefix(reply, []byte("-CLUSTERDOWN ")):
 		return metric.ResultClusterDown

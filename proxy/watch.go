@@ -20,7 +20,7 @@ func (c *Core) watch(s *Session) {
 		return
 	}
 	s.watched = true
-	s.taken, s.takenAt = s.wrote-uint64(s.conn.Buffered()), c.loop.Now()
+	s.taken, s.takenAt = s.wrote-uint64(s.conn.Buffered()), c.loop.Elapsed()
 	c.watched = append(c.watched, s)
 	if c.sweep == nil {
 		c.sweep = c.loop.After(sweepInterval, c.lookAtWatched)
@@ -31,7 +31,7 @@ func (c *Core) watch(s *Session) {
 func (s *Session) holds() int { return s.owed() + s.conn.Kept() + s.tx.bytes() }
 
 func (c *Core) lookAtWatched() {
-	now := c.loop.Now()
+	now := c.loop.Elapsed()
 	kept := c.watched[:0]
 	for _, s := range c.watched {
 		if s.gone || s.owed() == 0 && s.conn.Kept()+s.tx.bytes() < longRequest {
@@ -51,14 +51,14 @@ func (c *Core) lookAtWatched() {
 }
 
 // judge cuts a client off that does not take what it is owed.
-func (s *Session) judge(now time.Time) {
+func (s *Session) judge(now time.Duration) {
 	buffered := s.conn.Buffered()
 	if taken := s.wrote - uint64(buffered); taken != s.taken || buffered == 0 {
 		s.taken, s.takenAt = taken, now
 		return
 	}
 	limits := &s.core.Limits
-	idle := now.Sub(s.takenAt)
+	idle := now - s.takenAt
 	switch {
 	case idle >= limits.ClientStall:
 		s.cut(metric.CutStall, fmt.Sprintf("it took no byte of its replies for %v (timeouts.client_stall)", limits.ClientStall))

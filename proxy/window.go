@@ -44,7 +44,7 @@ func (s *Session) measure(size int) {
 	if size > s.estimate {
 		s.estimate = size
 	} else {
-		s.estimate -= (s.estimate - size + 255) / 256
+		s.estimate -= int(uint(s.estimate-size+255) / 256)
 	}
 }
 
