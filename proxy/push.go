@@ -31,16 +31,18 @@ func (s *Session) push(b []byte) {
 		s.fill(b)
 		s.mute = muted
 	}
-	s.boundPushes()
+	s.boundPushes(len(b))
 }
 
-// boundPushes cuts a client off that does not read what is pushed to it.
-func (s *Session) boundPushes() {
-	owed, now := s.owed(), s.core.loop.Elapsed()
+// boundPushes cuts a client off that does not read what is pushed to it: n bytes more.
+// Replies that it has asked for do not count.
+func (s *Session) boundPushes(n int) {
+	now := s.core.loop.Elapsed()
+	s.pushed = min(s.pushed+n, s.owed())
 	switch {
-	case owed <= softPushed:
+	case s.pushed <= softPushed:
 		s.pushedOver = 0
-	case owed > min(maxPushed, s.core.Limits.ClientOutput):
+	case s.pushed > min(maxPushed, s.core.Limits.ClientOutput):
 		s.cut(metric.CutOutput, fmt.Sprintf("it is owed more than %d bytes of messages and does not read them",
 			min(maxPushed, s.core.Limits.ClientOutput)))
 	case s.pushedOver == 0:

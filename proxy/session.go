@@ -50,7 +50,8 @@ type Session struct {
 	since    time.Duration // it was opened
 	// wordBy is when a stranger, a client that has not said who it is, has to have done so.
 	wordBy     time.Duration
-	pushedOver time.Duration // since when more than softPushed is owed; 0: it is not
+	pushed     int           // bytes of pushes that are owed, at most
+	pushedOver time.Duration // since when those are more than softPushed, by the loop's Elapsed; 0: they are not
 	taken      uint64        // bytes the kernel had taken when last looked at
 	takenAt    time.Duration // when that last changed
 

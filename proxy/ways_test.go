@@ -224,6 +224,15 @@ func TestWhoDoesNotReadItsPushesIsCutOff(t *testing.T) {
 	if !f.client.aborted {
 		t.Error("40 MiB wait for it")
 	}
+	loaded := newFleetScene(t, 1)
+	loaded.s.write(make([]byte, 2*maxPushed)) // of replies
+	for range 30 {
+		loaded.s.push([]byte(">1\r\n+x\r\n"))
+		loaded.loop.now = loaded.loop.now.Add(softPushedFor)
+	}
+	if loaded.client.aborted {
+		t.Error("it is cut off for replies that it is owed")
+	}
 	slow := newFleetScene(t, 1)
 	for range 10 {
 		slow.s.push(push)
