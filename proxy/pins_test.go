@@ -167,3 +167,32 @@ func (f *fleetScene) lent3() *stillConn {
 	conn.take()
 	return conn
 }
+
+func TestTrackingIsRefusedWhereThereAreNoConnectionsForItAndNoCopiesYet(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.sends("HELLO 3\r\nCLIENT TRACKING ON\r\n")
+	f.lent3()
+	f.says("+OK\r\n")
+	for i := range 7 {
+		f.neighbour(int64(100 + i)).sends("BLPOP k 0\r\n")
+	}
+	late := &fleetScene{f.neighbour(2)}
+	late.sends("HELLO 3\r\n")
+	late.client.take()
+	late.sends("CLIENT TRACKING ON\r\n")
+	late.gets("-" + errNoLease + "\r\n")
+	late.sends("CLIENT TRACKING OFF\r\n")
+	late.gets("+OK\r\n")
+	if late.client.aborted {
+		t.Error("it is cut off")
+	}
+	f.sends("CLIENT TRACKING OFF\r\nCLIENT TRACKING ON BCAST\r\n")
+	tracks := f.lent3()
+	f.says("+OK\r\n")
+	f.sends("CLIENT TRACKING ON BCAST PREFIX a\r\n")
+	tracks.take()
+	f.says("-NOPERM no\r\n") // the server does not say what it still does
+	if !f.client.aborted {
+		t.Error("a client that has copies is told of an error only")
+	}
+}

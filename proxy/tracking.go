@@ -3,6 +3,8 @@ package proxy
 import (
 	"time"
 
+	"github.com/tidwall/redcon"
+
 	"ringmain/backend"
 	"ringmain/command"
 	"ringmain/ioloop"
@@ -53,10 +55,11 @@ func (s *Session) beginTracking(wanted *local.Tracking) {
 		wanted.Within = s.tenant.Prefix()
 	}
 	s.client.Tracking = wanted
-	if s.tracking == nil {
+	before := s.tracking != nil
+	if !before {
 		s.tracking = &tracking{leases: make([]*backend.Lease, len(s.core.nodes))}
 	}
-	start := &trackingStart{s: s, seq: s.await(0), left: 1}
+	start := &trackingStart{s: s, seq: s.await(0), before: before, left: 1}
 	s.suspend()
 	for i, present := range s.tracking.leases {
 		if present == nil {
@@ -75,7 +78,7 @@ func (s *Session) beginTracking(wanted *local.Tracking) {
 // trackAt takes a connection to a server on which that tracks for the client; its reply
 // to CLIENT TRACKING goes to to. It reports false if there is nothing to be had, or
 // nothing needed, there.
-func (s *Session) trackAt(server int32, to backend.Receiver) bool {
+func (s *Session) trackAt(server int32, to tracker) bool {
 	if s.client.Protocol != 3 || !s.core.Snapshot.Reaches(s.scope, server) || s.gone {
 		return false
 	}
@@ -88,7 +91,7 @@ func (s *Session) trackAt(server int32, to backend.Receiver) bool {
 		l = s.newLease(server, s.core.Snapshot.DatabaseOf(server))
 	}
 	if l == nil {
-		s.cut(metric.CutTracking, "it has keys tracked, and the connections to the server that may be used for that are taken")
+		to.lacksLease()
 		return false
 	}
 	s.tracking.leases[server] = l
@@ -225,12 +228,30 @@ func (s *Session) dropTracking() {
 	}
 }
 
+// tracker receives servers' replies to CLIENT TRACKING.
+type tracker interface {
+	backend.Receiver
+	// lacksLease tells that there is no connection on which a server could track.
+	lacksLease()
+}
+
+// cutUntracked ends a client that has copies of what is not tracked any more.
+func (s *Session) cutUntracked(why string) {
+	s.cut(metric.CutTracking, "it has keys tracked, and "+why)
+}
+
+const (
+	noLeaseToTrack  = "the connections to the server that may be used for that are taken"
+	refusedTracking = "a server refuses to"
+)
+
 // trackingStart receives the servers' replies to the CLIENT TRACKING that a client has
-// sent. It implements backend.Receiver.
+// sent. It implements tracker.
 type trackingStart struct {
 	s       *Session
 	seq     uint64
-	left    int // servers that have not answered, and one until all are asked
+	before  bool // keys were tracked before: the client has copies
+	left    int  // servers that have not answered, and one until all are asked
 	refusal []byte
 }
 
@@ -247,28 +268,43 @@ func (t *trackingStart) Reply(_ uint64, b []byte, last bool) {
 // Failed implements backend.Receiver.
 func (t *trackingStart) Failed(uint64, *backend.Failure) { t.answered() }
 
+// lacksLease implements tracker.
+func (t *trackingStart) lacksLease() {
+	if t.before {
+		t.s.cutUntracked(noLeaseToTrack)
+	} else if t.refusal == nil {
+		t.refusal = redcon.AppendError(nil, errNoLease)
+	}
+}
+
 func (t *trackingStart) answered() {
 	if t.left--; t.left > 0 || t.s.gone {
 		return
 	}
-	if t.refusal != nil {
+	switch {
+	case t.refusal == nil:
+		t.s.Reply(t.seq, replyOK, true)
+	case t.before:
+		t.s.cutUntracked(refusedTracking)
+	default:
 		t.s.trackNothing()
 		t.s.Reply(t.seq, t.refusal, true)
-		return
 	}
-	t.s.Reply(t.seq, replyOK, true)
 }
 
 // trackingAgain receives the reply of a server that is to track again. It implements
-// backend.Receiver.
+// tracker.
 type trackingAgain struct{ s *Session }
 
 // Reply implements backend.Receiver.
 func (t *trackingAgain) Reply(_ uint64, b []byte, _ bool) {
 	if resp.IsError(b) {
-		t.s.cut(metric.CutTracking, "it has keys tracked, and a server refuses to")
+		t.s.cutUntracked(refusedTracking)
 	}
 }
+
+// lacksLease implements tracker.
+func (t *trackingAgain) lacksLease() { t.s.cutUntracked(noLeaseToTrack) }
 
 // Failed implements backend.Receiver.
 func (t *trackingAgain) Failed(uint64, *backend.Failure) {}
