@@ -196,3 +196,24 @@ func TestTrackingIsRefusedWhereThereAreNoConnectionsForItAndNoCopiesYet(t *testi
 		t.Error("a client that has copies is told of an error only")
 	}
 }
+
+// A drain would last until its end if nobody asked again.
+func TestWhoseRequestHasNotReachedItsServerAtTheDrainIsLetGoAfterIt(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.sends("BLPOP k 0\r\n")
+	f.core.Drain(func() {})
+	again := f.loop.sweep
+	f.lent()
+	again()
+	if n := f.core.nodes[0].InFlight(); n != 2 {
+		t.Errorf("%d requests are under way, BLPOP and CLIENT UNBLOCK expected", n)
+	}
+	f.says("*-1\r\n")
+	if f.gets("*-1\r\n"); !f.client.closed {
+		t.Error("the client is not closed")
+	}
+	again()
+	if n := f.core.nodes[0].InFlight(); n != 1 {
+		t.Errorf("%d requests are under way, CLIENT UNBLOCK expected", n)
+	}
+}
