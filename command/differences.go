@@ -76,7 +76,7 @@ var Differences = []Difference{
 	{[]string{"unsubscribe", "sunsubscribe", "punsubscribe"}, "Without arguments, channels come in the order in which they were subscribed to", "Redis promises no order"},
 	{[]string{"publish", "spublish", "pubsub|numsub", "pubsub|shardnumsub", "pubsub|numpat"}, "Other proxies count once for each of their loops that has listeners, whatever their number. Clients that subscribe on a server itself get, and are counted for, only what is published there",
 		"a message goes to one server, and a proxy has one subscription for all its listeners"},
-	{[]string{"publish", "spublish"}, "A message may come after the reply to the publisher; one that is published within MULTI may overtake others", "it takes another way"},
+	{[]string{"publish", "spublish"}, "A message may come after the reply to the publisher, which counts perhaps too few while clients come or go; one that is published within MULTI may overtake others", "it takes another way"},
 	{[]string{"pubsub|numpat"}, "A pattern that clients subscribe to on several servers themselves is counted for each of them, one that they and the proxy's clients subscribe to once for both on each server", "servers tell how many patterns they have, not which"},
 	{[]string{"spublish", "ssubscribe", "sunsubscribe"}, "Channels of all slots at once, and in one command", "clients see one server that has all slots"},
 	{[]string{"pubsub|channels", "pubsub|numpat", "pubsub|numsub", "pubsub|shardchannels", "pubsub|shardnumsub", "publish", "spublish", "subscribe", "psubscribe", "ssubscribe"},

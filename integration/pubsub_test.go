@@ -424,3 +424,61 @@ func TestALargeMessageComesWhole(t *testing.T) {
 		expect(t, "message", w.next(), array("message", "c", payload))
 	}
 }
+
+// While a client begins to listen, a publisher may be told of it only if it gets the message.
+func TestAPublisherIsToldOnlyOfThoseWhoGetItsMessage(t *testing.T) {
+	for _, n := range []int{1, 2} {
+		t.Run(fmt.Sprint(n, " loops"), func(t *testing.T) {
+			list := startRedis(t, 3)
+			r := start(t, servers(list...), loops(n))
+			for range 8 { // connections, on whichever loops
+				a, b := dial(t, r.Addr()), dial(t, r.Addr())
+				for round := range 50 {
+					subscribeAmidPublishing(a, b, fmt.Sprint("c", round))
+				}
+				_, _ = a.Close(), b.Close()
+				eventually(t, "nobody listens", func() bool { return b.t.Failed() || dial(t, r.Addr()).do("PUBLISH", "c0", "x") == ":0\r\n" })
+			}
+		})
+	}
+}
+
+// subscribeAmidPublishing has a subscribe to a channel while b publishes on it.
+func subscribeAmidPublishing(a, b *wire, channel string) {
+	a.t.Helper()
+	const after = 3 // messages behind the confirmation
+	confirmed := make(chan struct{})
+	told := make(chan []bool)
+	go func() {
+		var list []bool
+		for left := after; left > 0; {
+			select {
+			case <-confirmed:
+				left--
+			default:
+			}
+			list = append(list, b.do("PUBLISH", channel, fmt.Sprint(len(list))) == ":1\r\n")
+		}
+		told <- list
+	}()
+	expect(a.t, "SUBSCRIBE", a.do("SUBSCRIBE", channel), subscribedTo(channel))
+	close(confirmed)
+	counted := <-told
+	a.command("UNSUBSCRIBE")
+	got := map[string]bool{}
+	for {
+		raw := a.next()
+		p, ok := resp.ReadPublished([]byte(raw))
+		if !ok {
+			break // UNSUBSCRIBE's
+		}
+		got[string(p.Payload)] = true
+	}
+	for i, one := range counted {
+		if payload := fmt.Sprint(i); one && !got[payload] {
+			a.t.Errorf("on %s message %d of %d is told to have one receiver, which has not got it", channel, i, len(counted))
+		} else if !one && i >= len(counted)-after {
+			a.t.Errorf("on %s message %d of %d, behind the confirmation, is told to have no receiver", channel, i, len(counted))
+		}
+	}
+}

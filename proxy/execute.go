@@ -92,6 +92,11 @@ func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 			s.core.load(script, conn)
 		}
 	}
+	for i := range tx.queued {
+		if q := &tx.queued[i]; q.published != nil {
+			q.edit = q.published.sent(tx.place)
+		}
+	}
 	x := &execution{s: s, tx: tx, exec: uint64(len(tx.queued)) + 1}
 	s.editing = x.splicing()
 	x.slot = s.await(size + len(tx.raw))

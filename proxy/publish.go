@@ -32,8 +32,9 @@ func (s *Session) publish(cmd *command.Command, r *resp.Request, size int) bool 
 		return true
 	}
 	place := s.publishPlace(channel)
-	if !s.core.Peers.listening.Idle() {
-		s.editing = s.receiversEdit(cmd, &place, channel)
+	s.editing = firstPublished
+	if s.core.Peers.listening.Begun() {
+		s.editing = s.newPublished(cmd, channel).sent(place)
 	}
 	return s.sendWhole(place, cmd, r, size)
 }
@@ -48,9 +49,10 @@ func (s *Session) queuePublish(cmd *command.Command, r *resp.Request) {
 		s.abort()
 		s.notSupported(cmd, "not within MULTI where keys live in several pools, because clients listen to the servers of one")
 	default:
-		s.editing = s.receiversEdit(cmd, &s.tx.place, channel)
 		s.queueForServer(cmd, r)
-		s.editing = nil
+		if last := len(s.tx.queued) - 1; !s.tx.aborted {
+			s.tx.queued[last].published = s.newPublished(cmd, channel)
+		}
 	}
 }
 
@@ -67,25 +69,45 @@ func (s *Session) publishPlace(channel []byte) router.Place {
 	return f.Place(first)
 }
 
-// receiversEdit turns a server's reply to PUBLISH or SPUBLISH into the client's: the
-// server's receivers, and those of all loops here, less the proxy's own subscriptions.
-// place is looked at when the reply comes.
-func (s *Session) receiversEdit(cmd *command.Command, place *router.Place, channel []byte) edit {
-	counts := &s.core.Peers.listening
-	kind := pubsub.Channel
+// published is a PUBLISH or SPUBLISH on its way.
+type published struct {
+	counts  *pubsub.Counts
+	pool    int32 // the fleet's first server
+	kind    pubsub.Kind
+	channel []byte
+}
+
+func (s *Session) newPublished(cmd *command.Command, channel []byte) *published {
+	p := &published{counts: &s.core.Peers.listening, pool: s.channelFleet().First, channel: bytes.Clone(channel)}
 	if cmd.ID() == spublishID {
-		kind = pubsub.Shard
+		p.kind = pubsub.Shard
 	}
-	first := s.channelFleet().First
-	name := bytes.Clone(channel)
+	return p
+}
+
+// sent is called before the command is sent. The edit turns the server's reply into the
+// client's: the server's receivers, less the proxy's own subscriptions, and those of all
+// loops here.
+func (p *published) sent(place router.Place) edit {
+	m := p.counts.NewPublishing(p.pool, p.kind, p.channel, int(place.Server-p.pool))
 	return func(_ *Session, reply []byte) []byte {
 		n, ok := resp.Integer(reply)
 		if !ok {
 			return reply
 		}
-		clients, own := counts.Receivers(first, kind, name, int(place.Server-first))
-		return redcon.AppendInt(nil, max(0, n-int64(own))+int64(clients))
+		return redcon.AppendInt(nil, m.Receivers(n))
 	}
+}
+
+var replyZero = []byte(":0\r\n")
+
+// firstPublished is the edit for what is sent before anybody has listened. If somebody has
+// begun to since, the only receivers that are sure not to be the proxy are none.
+func firstPublished(s *Session, reply []byte) []byte {
+	if _, ok := resp.Integer(reply); ok && s.core.Peers.listening.Begun() {
+		return replyZero
+	}
+	return reply
 }
 
 // pubsubFleet is PUBSUB, of all servers and of the proxy's own clients.

@@ -111,13 +111,17 @@ func (s *Session) hold(sl *slot, b []byte) {
 
 // edited puts a whole reply into the form that the client gets.
 func (s *Session) edited(sl *slot) {
-	reply := bytes.Join(sl.held.pieces(nil), nil)
-	change := sl.edit
-	sl.edit = nil
-	s.release(sl)
+	held, change := sl.held, sl.edit
+	sl.held, sl.edit = spool{}, nil
+	s.held -= held.size
+	reply := held.first
+	if len(held.more) > 0 {
+		reply = bytes.Join(held.pieces(nil), nil)
+	}
 	if reply = change(s, reply); !sl.mute {
 		s.hold(sl, reply)
 	}
+	s.core.spools.release(&held) // which reply may be part of
 }
 
 // Failed implements backend.Receiver.

@@ -74,7 +74,7 @@ func (s *Session) subscribe(cmd *command.Command, r *resp.Request) bool {
 		s.fail(text)
 		return true
 	}
-	if !s.settled() { // a PUBLISH before it counts those who listen when its reply comes
+	if !s.settled() { // a PUBLISH before it may be for the client, too
 		return false
 	}
 	sub := &subscription{s: s, kind: c.kind, mute: s.mute}

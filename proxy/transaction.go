@@ -46,6 +46,8 @@ type queuedCommand struct {
 	start int      // of its request in transaction.raw; one that the proxy answers has none
 	end   int
 	edit  edit
+	// published is set for one that publishes: its edit is made when it is sent.
+	published *published
 }
 
 func (q *queuedCommand) local() bool { return q.args != nil }

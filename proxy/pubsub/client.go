@@ -73,11 +73,11 @@ func (c *Client) join(t *Topic) {
 	t.listeners = append(t.listeners, s)
 	c.bytes += cost(t.name)
 	c.g.bytes += cost(t.name)
-	c.g.counts.client(c.g.pool, t.kind, t.name, 1)
+	c.g.counts.client(t.name, t.seat, 1)
 }
 
 // leave has the client not listen to a topic any more; nil if it did not.
-func (c *Client) leave(kind Kind, name string) *Topic {
+func (c *Client) leave(kind Kind, name string) *subscription {
 	s := c.names[kind][name]
 	if s == nil {
 		return nil
@@ -91,8 +91,8 @@ func (c *Client) leave(kind Kind, name string) *Topic {
 	t.listeners = t.listeners[:last]
 	c.bytes -= cost(name)
 	c.g.bytes -= cost(name)
-	c.g.counts.client(c.g.pool, kind, name, -1)
-	return t
+	c.g.counts.client(name, t.seat, -1)
+	return s
 }
 
 // Names are those of a kind that the client listens to, in the order in which it began.
@@ -119,7 +119,7 @@ func (c *Client) LeaveAll(done func()) *Change {
 	var left []*Topic
 	for kind := range Kind(kinds) {
 		for _, name := range c.Names(kind) {
-			left = append(left, c.leave(kind, name))
+			left = append(left, c.leave(kind, name).topic)
 		}
 	}
 	for _, t := range left {
@@ -138,7 +138,7 @@ func (c *Client) End() {
 	}
 	for kind := range Kind(kinds) {
 		for _, name := range c.Names(kind) {
-			c.g.changed(c.leave(kind, name))
+			c.g.changed(c.leave(kind, name).topic)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -8,105 +9,124 @@ import (
 // Counts are how many listen, over all loops of a process, by pool: a pool's number is
 // that of its first server. The zero value is ready; any goroutine may use it.
 type Counts struct {
-	used  atomic.Int64 // counts that are not zero
+	begun atomic.Bool  // somebody has begun to listen, at any time
 	bytes atomic.Int64 // of all subscriptions, about
 	mu    sync.RWMutex
-	pools map[int32]*[kinds]map[string]*count
+	pools map[int32]*poolCounts
 }
 
-// count is how many listen to one thing.
-type count struct {
+type poolCounts struct {
+	seats [kinds]map[string][]*seat
+	// begun is how often a server has come to have a subscription of the proxy's, as far as
+	// it may have one: it serves as a clock.
+	begun uint64
+	// gone is the latest that begun was when a seat that is no more had something begin.
+	gone uint64
+}
+
+// seat is what one loop has of one name. Counts.mu guards it.
+type seat struct {
 	clients int
-	own     []int // the proxy's own subscriptions for them, by the pool's server
-	servers int   // sum of own
+	left    uint64 // how many clients have ceased to listen
+	holds   []hold // by the pool's server
 }
 
-// Idle reports whether nobody listens to anything.
-func (c *Counts) Idle() bool { return c.used.Load() == 0 }
+// hold is what a server has of a seat.
+type hold struct {
+	confirmed bool   // the subscription, as the server has said
+	possible  bool   // the subscription, perhaps: it is being asked for, or to be ended
+	sure      bool   // the subscription, and nothing is being asked for
+	began     uint64 // what poolCounts.begun became when possible last did
+	lapses    uint64 // how often it was sure no more
+}
+
+// Begun reports whether anybody has ever begun to listen to anything.
+func (c *Counts) Begun() bool { return c.begun.Load() }
 
 // Bytes is about how much memory all subscriptions take.
 func (c *Counts) Bytes() int { return int(c.bytes.Load()) }
 
-// client counts a client that begins or ceases to listen.
-func (c *Counts) client(pool int32, kind Kind, name string, by int) {
-	c.bytes.Add(int64(by * cost(name)))
+// sit makes a loop's seat for a name.
+func (c *Counts) sit(pool int32, kind Kind, name string, servers int) *seat {
+	c.begun.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.at(pool, kind, name)
-	n.clients += by
-	c.tidy(pool, kind, name, n)
-}
-
-// server counts a subscription of the proxy's own.
-func (c *Counts) server(pool int32, kind Kind, name string, server, by int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.at(pool, kind, name)
-	for len(n.own) <= server {
-		n.own = append(n.own, 0)
-	}
-	n.own[server] += by
-	n.servers += by
-	c.tidy(pool, kind, name, n)
-}
-
-// at is the count of a name, made if it is new. c.mu is held.
-func (c *Counts) at(pool int32, kind Kind, name string) *count {
 	if c.pools == nil {
-		c.pools = map[int32]*[kinds]map[string]*count{}
+		c.pools = map[int32]*poolCounts{}
 	}
 	p := c.pools[pool]
 	if p == nil {
-		p = &[kinds]map[string]*count{}
-		for k := range p {
-			p[k] = map[string]*count{}
+		p = &poolCounts{}
+		for k := range p.seats {
+			p.seats[k] = map[string][]*seat{}
 		}
 		c.pools[pool] = p
 	}
-	n := p[kind][name]
-	if n == nil {
-		n = &count{}
-		p[kind][name] = n
-		c.used.Add(1)
-	}
-	return n
+	s := &seat{holds: make([]hold, servers)}
+	p.seats[kind][name] = append(p.seats[kind][name], s)
+	return s
 }
 
-// tidy forgets a count that is zero. c.mu is held.
-func (c *Counts) tidy(pool int32, kind Kind, name string, n *count) {
-	if n.clients == 0 && n.servers == 0 {
-		delete(c.pools[pool][kind], name)
-		c.used.Add(-1)
-	}
-}
-
-// Receivers is how many clients of the proxy a message of that kind (Channel or Shard)
-// reaches, one that listens in several ways counted as often; and how many of the
-// receivers that one of the pool's servers counts are the proxy's own subscriptions.
-func (c *Counts) Receivers(pool int32, kind Kind, channel []byte, server int) (clients, own int) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+// rise ends a seat, of which nobody has anything any more.
+func (c *Counts) rise(pool int32, kind Kind, name string, s *seat) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	p := c.pools[pool]
-	if p == nil {
-		return 0, 0
+	for i := range s.holds {
+		p.gone = max(p.gone, s.holds[i].began)
 	}
-	add := func(n *count) {
-		clients += n.clients
-		if server < len(n.own) {
-			own += n.own[server]
-		}
+	rest := slices.DeleteFunc(p.seats[kind][name], func(other *seat) bool { return other == s })
+	if p.seats[kind][name] = rest; len(rest) == 0 {
+		delete(p.seats[kind], name)
 	}
-	if n := p[kind][string(channel)]; n != nil {
-		add(n)
+}
+
+// client counts a client that begins or ceases to listen.
+func (c *Counts) client(name string, s *seat, by int) {
+	c.bytes.Add(int64(by * cost(name)))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.clients += by; by < 0 {
+		s.left++
 	}
-	if kind == Channel && len(channel) <= MaxChannel {
-		for pattern, n := range p[Pattern] {
-			if Match(pattern, channel) {
-				add(n)
+}
+
+// server notes what a server has of a seat: the first three of now.
+func (c *Counts) server(pool int32, s *seat, server int, now hold) {
+	h := &s.holds[server]
+	now.began, now.lapses = h.began, h.lapses
+	if now == *h { // read without the lock: nobody but the seat's loop changes it
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.possible && !h.possible {
+		p := c.pools[pool]
+		p.begun++
+		now.began = p.begun
+	}
+	if h.sure && !now.sure {
+		now.lapses++
+	}
+	*h = now
+}
+
+// each calls f with the seats to which a message of that kind (Channel or Shard) goes, one
+// for each way. Counts.mu is held.
+func (p *poolCounts) each(kind Kind, channel []byte, f func(*seat)) {
+	for _, s := range p.seats[kind][string(channel)] {
+		f(s)
+	}
+	if kind != Channel || len(channel) > MaxChannel {
+		return
+	}
+	for pattern, seats := range p.seats[Pattern] {
+		if Match(pattern, channel) {
+			for _, s := range seats {
+				f(s)
 			}
 		}
 	}
-	return clients, own
 }
 
 // Listeners is how many clients of the proxy listen to a name, and how many of those that
@@ -115,11 +135,16 @@ func (c *Counts) Listeners(pool int32, kind Kind, name []byte) (clients, own int
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if p := c.pools[pool]; p != nil {
-		if n := p[kind][string(name)]; n != nil {
-			return n.clients, n.servers
+		for _, s := range p.seats[kind][string(name)] {
+			clients += s.clients
+			for i := range s.holds {
+				if s.holds[i].confirmed {
+					own++
+				}
+			}
 		}
 	}
-	return 0, 0
+	return clients, own
 }
 
 // Different is how many different names of a kind the proxy's clients listen to.
@@ -128,8 +153,10 @@ func (c *Counts) Different(pool int32, kind Kind) int {
 	defer c.mu.RUnlock()
 	total := 0
 	if p := c.pools[pool]; p != nil {
-		for _, n := range p[kind] {
-			total += min(n.clients, 1)
+		for _, seats := range p.seats[kind] {
+			if slices.ContainsFunc(seats, func(s *seat) bool { return s.clients > 0 }) {
+				total++
+			}
 		}
 	}
 	return total
@@ -138,13 +165,15 @@ func (c *Counts) Different(pool int32, kind Kind) int {
 // Patterns is how many different patterns the proxy's clients listen to, and how many
 // of those that the pool's servers count, together, the proxy itself listens to.
 func (c *Counts) Patterns(pool int32) (clients, own int) {
+	clients = c.Different(pool, Pattern)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if p := c.pools[pool]; p != nil {
-		for _, n := range p[Pattern] {
-			clients += min(n.clients, 1)
-			for _, here := range n.own {
-				own += min(here, 1)
+		for _, seats := range p.seats[Pattern] {
+			for server := range seats[0].holds { // a pattern counts once on each
+				if slices.ContainsFunc(seats, func(s *seat) bool { return s.holds[server].confirmed }) {
+					own++
+				}
 			}
 		}
 	}

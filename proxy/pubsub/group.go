@@ -23,8 +23,10 @@ type Group struct {
 type Topic struct {
 	kind      Kind
 	name      string
+	seat      *seat // the loop's in the counts
 	listeners []*subscription
-	pending   int // changes under way that begin to listen
+	leavers   []*subscription // that still get what was published before they left
+	pending   int             // changes under way that begin to listen
 	states    []state
 	changes   []*Change // that wait for it
 
@@ -37,6 +39,8 @@ type state struct {
 	confirmed bool   // the last that the server has confirmed
 	queued    bool   // it waits for its turn to be asked for
 	asked     int32  // requests that await their confirmation
+	ending    int32  // of asked, those to end the subscription
+	again     bool   // it is to be subscribed once more: see Line.flush
 	refusal   string // the server's error; "": it has not refused
 }
 
@@ -63,6 +67,7 @@ func (g *Group) topic(kind Kind, name []byte) *Topic {
 	t := g.topics[kind][string(name)]
 	if t == nil {
 		t = &Topic{kind: kind, name: string(name), states: make([]state, len(g.lines))}
+		t.seat = g.counts.sit(g.pool, kind, t.name, len(g.lines))
 		g.topics[kind][t.name] = t
 		g.link(t)
 	}
@@ -102,18 +107,26 @@ func (g *Group) changed(t *Topic) {
 	g.tidy(t)
 }
 
+// flush has all come that servers have published on a topic so far, until it is settled.
+func (g *Group) flush(t *Topic) {
+	for _, l := range g.lines {
+		l.flush(t)
+	}
+}
+
 // tidy forgets a topic that nobody listens to and no server knows of.
 func (g *Group) tidy(t *Topic) {
 	if t.wanted() || len(t.changes) > 0 || g.topics[t.kind][t.name] != t {
 		return
 	}
 	for i := range t.states {
-		if st := &t.states[i]; st.sent || st.asked > 0 || st.queued {
+		if st := &t.states[i]; st.sent || st.asked > 0 || st.queued || st.again {
 			return
 		}
 	}
 	delete(g.topics[t.kind], t.name)
 	g.unlink(t)
+	g.counts.rise(g.pool, t.kind, t.name, t.seat)
 }
 
 // settled reports whether every server that is up has the topic as it is wanted, or has
@@ -166,9 +179,9 @@ func (g *Group) Begin(kind Kind, names [][]byte, done func(*Change)) *Change {
 	return c
 }
 
-// Leave ends a client's subscriptions to names at once; each is called with each name in
-// turn, also if there is no such subscription. done is called when the servers know,
-// perhaps from within Leave.
+// Leave ends a client's subscriptions to names; each is called with each name in turn, also
+// if there is no such subscription. The client counts no more, but gets what the servers
+// have published before they know; done is called then, perhaps from within Leave.
 func (c *Client) Leave(kind Kind, names []string, each func(name string), done func()) *Change {
 	if c == nil {
 		for _, name := range names {
@@ -177,19 +190,34 @@ func (c *Client) Leave(kind Kind, names []string, each func(name string), done f
 		done()
 		return nil
 	}
-	ch := &Change{g: c.g, done: done}
 	var left []*Topic
+	var leavers []*subscription
 	for _, name := range names {
-		if t := c.leave(kind, name); t != nil {
-			left = append(left, t)
+		if s := c.leave(kind, name); s != nil {
+			left, leavers = append(left, s.topic), append(leavers, s)
+			s.topic.leavers = append(s.topic.leavers, s)
 		}
 		each(name)
 	}
+	ch := &Change{g: c.g, done: func() {
+		for _, s := range leavers {
+			s.topic.forget(s)
+		}
+		done()
+	}}
 	for _, t := range left {
 		c.g.changed(t)
+		if t.wanted() {
+			c.g.flush(t)
+		}
 	}
 	ch.await(left)
 	return ch
+}
+
+// forget takes away one that has left.
+func (t *Topic) forget(s *subscription) {
+	t.leavers = slices.DeleteFunc(t.leavers, func(other *subscription) bool { return other == s })
 }
 
 // await has the change done when all topics are settled.

@@ -158,7 +158,7 @@ func TestTheSecondListenerOfALoopNeedsNoServer(t *testing.T) {
 	f.want("sent", f.servers[0].sent, []string{"unsubscribe c"})
 	f.settle()
 	f.want("topics", len(f.g.topics[Channel]), 0)
-	f.want("counted", f.counts.Idle(), true)
+	f.want("seats", len(f.counts.pools[7].seats[Channel]), 0)
 	f.want("bytes", f.g.Bytes()+f.counts.Bytes(), 0)
 }
 
@@ -250,15 +250,12 @@ func TestReceiversAreCountedAsRedisCountsThem(t *testing.T) {
 	f.begin(b, Shard, "news")
 	f.settle()
 	f.servers[1].goes(false)
-	for server, want := range []string{"4 3", "4 0"} {
-		clients, own := f.counts.Receivers(7, Channel, []byte("news"), server)
-		f.want("receivers", fmt.Sprint(clients, own), want)
-	}
-	clients, own := f.counts.Receivers(7, Shard, []byte("news"), 0)
-	f.want("of a shard channel", fmt.Sprint(clients, own), "1 1")
-	clients, own = f.counts.Receivers(8, Channel, []byte("news"), 0)
-	f.want("in another pool", fmt.Sprint(clients, own), "0 0")
-	clients, own = f.counts.Patterns(7)
+	// The first server counts the proxy thrice, and two others.
+	f.want("receivers", f.counts.NewPublishing(7, Channel, []byte("news"), 0).Receivers(5), 4+2)
+	f.want("receivers where the connection is down", f.counts.NewPublishing(7, Channel, []byte("news"), 1).Receivers(2), 2)
+	f.want("receivers of a shard channel", f.counts.NewPublishing(7, Shard, []byte("news"), 0).Receivers(1), 1)
+	f.want("receivers in another pool", f.counts.NewPublishing(8, Channel, []byte("news"), 0).Receivers(1), 1)
+	clients, own := f.counts.Patterns(7)
 	f.want("patterns", fmt.Sprint(clients, own), "3 3")
 	clients, own = f.counts.Listeners(7, Channel, []byte("news"))
 	f.want("listeners", fmt.Sprint(clients, own), "1 1")
@@ -362,9 +359,10 @@ func TestServersHaveWhatIsListenedToAfterAnyHistory(t *testing.T) {
 		total := 0
 		for kind := range f.g.topics {
 			total += len(f.g.topics[kind])
-			for _, n := range f.counts.pools[7][kind] {
-				clients -= n.clients
-				f.want(fmt.Sprintf("seed %d, counted", seed), n.servers, len(f.servers))
+			for name := range f.counts.pools[7].seats[kind] {
+				counted, own := f.counts.Listeners(7, Kind(kind), []byte(name))
+				clients -= counted
+				f.want(fmt.Sprintf("seed %d, counted", seed), own, len(f.servers))
 			}
 		}
 		f.want(fmt.Sprintf("seed %d, topics, clients not counted, changes", seed),

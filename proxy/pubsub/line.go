@@ -74,8 +74,8 @@ func (l *Line) Down(unreachable bool) {
 // forget takes all as not subscribed.
 func (l *Line) forget() {
 	for t := l.g.first; t != nil; t = t.next {
-		l.confirm(t, false)
 		t.states[l.number] = state{}
+		l.tell(t)
 		l.g.tidy(t)
 	}
 }
@@ -89,7 +89,7 @@ func (l *Line) unsettled(t *Topic) bool {
 	case !l.up:
 		return t.wanted()
 	}
-	return st.asked > 0 || st.sent != t.wanted() && st.refusal == ""
+	return st.asked > 0 || st.again || st.sent != t.wanted() && st.refusal == ""
 }
 
 // touch has the server asked for what is wanted of a topic, if it is not so.
@@ -98,9 +98,26 @@ func (l *Line) touch(t *Topic) {
 	if !l.up || st.queued || st.sent == t.wanted() || t.wanted() && st.refusal != "" {
 		return
 	}
+	l.enqueue(t, st)
+}
+
+func (l *Line) enqueue(t *Topic, st *state) {
 	st.queued = true
 	l.todo = append(l.todo, t)
 	l.ask()
+}
+
+// flush has the server confirm a subscription once more: what it has published before comes
+// ahead of that.
+func (l *Line) flush(t *Topic) {
+	st := &t.states[l.number]
+	if !l.up || !st.sent {
+		return
+	}
+	st.again = true
+	if !st.queued {
+		l.enqueue(t, st)
+	}
 }
 
 // ask sends what there is room for.
@@ -110,7 +127,9 @@ func (l *Line) ask() {
 		l.todo = l.todo[1:]
 		st := &t.states[l.number]
 		st.queued = false
-		if st.sent == t.wanted() {
+		again := st.again && st.sent
+		st.again = false
+		if st.sent == t.wanted() && !again {
 			l.g.check(t)
 			l.g.tidy(t)
 			continue
@@ -120,7 +139,10 @@ func (l *Line) ask() {
 		word := t.kind.Off()
 		if st.sent {
 			word = t.kind.On()
+		} else {
+			st.ending++
 		}
+		l.tell(t)
 		l.asked = append(l.asked, request{t, st.sent})
 		l.scratch = resp.AppendCommand(l.scratch[:0], word, t.name)
 		l.server.Send(l.scratch)
@@ -140,20 +162,25 @@ func (l *Line) Answered(reply []byte) {
 	t := r.topic
 	st := &t.states[l.number]
 	st.asked--
+	if !r.on {
+		st.ending--
+	}
 	l.late = false
 	switch text, isError := resp.ErrorText(reply); {
+	case isError && r.on && st.confirmed: // it was flushed, and stays as it is
 	case isError && r.on:
 		st.refusal = l.refusal(t.kind, text)
 		st.sent = st.sent && st.asked > 0 // unless it has been asked for again
 	case isError: // it sends what nobody listens to
-		l.confirm(t, false)
+		st.confirmed = false
 	case !l.confirms(r, reply):
 		l.server.Drop("does not confirm a subscription")
 		return
 	default:
 		st.refusal = ""
-		l.confirm(t, r.on)
+		st.confirmed = r.on
 	}
+	l.tell(t)
 	l.touch(t)
 	l.ask()
 	l.g.check(t)
@@ -177,16 +204,12 @@ func (l *Line) confirms(r request, reply []byte) bool {
 	return ok && string(command) == word && string(name) == r.topic.name
 }
 
-// confirm notes what the server has.
-func (l *Line) confirm(t *Topic, on bool) {
+// tell has the counts know what the server has.
+func (l *Line) tell(t *Topic) {
 	st := &t.states[l.number]
-	if st.confirmed == on {
-		return
-	}
-	st.confirmed = on
-	by := -1
-	if on {
-		by = 1
-	}
-	l.g.counts.server(l.g.pool, t.kind, t.name, l.number, by)
+	l.g.counts.server(l.g.pool, t.seat, l.number, hold{
+		confirmed: st.confirmed,
+		possible:  st.confirmed || st.sent || st.asked > 0,
+		sure:      st.confirmed && st.sent && st.ending == 0,
+	})
 }

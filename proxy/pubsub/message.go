@@ -39,8 +39,10 @@ func (g *Group) Deliver(raw []byte, p *resp.Published) {
 		return
 	}
 	g.message.Published, g.message.array, g.message.push = *p, raw, g.message.push[:0]
-	for _, s := range t.listeners {
-		s.client.to.Receive(&g.message)
+	for _, list := range [][]*subscription{t.listeners, t.leavers} {
+		for _, s := range list {
+			s.client.to.Receive(&g.message)
+		}
 	}
 	g.message.Published, g.message.array = resp.Published{}, nil
 	for _, c := range g.ended {
