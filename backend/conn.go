@@ -120,7 +120,7 @@ func (c *Conn) Gone() bool { return c.state == stopped }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure {
-	if c.failing != nil || c.bare {
+	if c.failing != nil || c.bare || c.hub != nil {
 		return c.failing // what the connection has met itself is said first
 	}
 	return c.node.judged

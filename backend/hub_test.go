@@ -119,6 +119,27 @@ func TestABusyServerDoesNotLoseItsHub(t *testing.T) {
 	o.expect(t)
 }
 
+func TestWhatAHubAwaitsExcusesNoServer(t *testing.T) {
+	s, _, h, _ := hubScript(t)
+	h.Send(s, 1, []byte(subscribe))
+	if s.node.opt.Learned.Slow() {
+		t.Error("a server that does not answer is taken to be busy")
+	}
+}
+
+func TestAHubGoesOnWhileItsServerIsFoundDownIfNothingIsUnanswered(t *testing.T) {
+	s, o, h, w := hubScript(t)
+	s.node.Judge("is loading its data")
+	h.Send(s, 1, []byte(subscribe))
+	w.says(subscribed + message(3))
+	s.expect(1, subscribed+".")
+	o.expect(t, fmt.Sprintf("c=3/%d", len(message(3))))
+	h.Send(s, 2, []byte(subscribe))
+	s.node.Judge("does not answer")
+	w.settle()
+	o.expect(t, "down false")
+}
+
 func TestAReplyThatAHubHasNotAskedForEndsIt(t *testing.T) {
 	_, o, _, w := hubScript(t)
 	w.says(subscribed)

@@ -4,7 +4,8 @@ import "slices"
 
 // Judge tells what the health checks have found: why the server is down, a clause such as
 // "does not answer", or "" if it is up. While it is down all requests fail at once, and
-// those under way when it falls end then: nobody waits for it.
+// those under way when it falls end then: nobody waits for it. Its hub goes on as long as
+// the server answers there: what others publish is heard.
 func (n *Node) Judge(reason string) {
 	if reason == "" {
 		n.judged = nil
@@ -18,6 +19,9 @@ func (n *Node) Judge(reason string) {
 	}
 	for _, l := range slices.Clone(n.leases) {
 		l.conn.giveUpUnanswered(what)
+	}
+	if n.hub != nil && n.hub.c.queue.len() > 0 {
+		n.hub.c.giveUp(what, nil)
 	}
 	n.wake()
 }
@@ -36,9 +40,10 @@ func (n *Node) suspect(refused bool) {
 	}
 }
 
-// count takes a request that may rightly take long among those that excuse the server.
+// count takes a request that may rightly take long among those that excuse the server. A
+// hub's have the long deadline, but keep no server from answering.
 func (c *Conn) count(e *entry) {
-	if e.slow {
+	if e.slow && c.hub == nil {
 		e.counted = true
 		c.node.opt.Learned.slow.Add(1)
 	}
