@@ -87,7 +87,7 @@ type Core struct {
 	// and hubs the connections for that.
 	groups  map[int32]*pubsub.Group
 	hubs    []*hub
-	watched []*Session // that may have output which the kernel has not taken
+	watched []watched // sessions that may have output which the kernel has not taken
 	sweep   ioloop.Timer
 	idle    ioloop.Timer
 	leaving int // clients that were cut off and still hold their buffers

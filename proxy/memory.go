@@ -88,7 +88,8 @@ func (c *Core) publishMemory() {
 
 // largest is the client for which the most is held, nil if there is none.
 func (c *Core) largest() (found *Session) {
-	for _, s := range c.watched {
+	for i := range c.watched {
+		s := c.watched[i].s
 		if !s.gone && (found == nil || s.holds() > found.holds()) {
 			found = s
 		}

@@ -5,7 +5,7 @@ import "math/bits"
 // rings are what a reply queue consists of.
 type rings struct {
 	slots []slot
-	notes []note
+	notes *[]note // a pointer, so that an idle client has less
 }
 
 // slotPool keeps reply queues' rings for those sessions that await something, so
@@ -23,7 +23,8 @@ const (
 func (p *slotPool) get(n int) rings {
 	class := bits.TrailingZeros(uint(n))
 	if class >= len(p.free) || len(p.free[class]) == 0 {
-		return rings{make([]slot, n), make([]note, n)}
+		notes := make([]note, n)
+		return rings{make([]slot, n), &notes}
 	}
 	list := p.free[class]
 	ring := list[len(list)-1]

@@ -30,8 +30,8 @@ type edit func(s *Session, reply []byte) []byte
 // replyQueue holds a slot for each command whose reply is not fully out, in the
 // order of the commands. Sequence numbers count from the session's first.
 type replyQueue struct {
-	ring       []slot // a power of two long; nil while empty
-	notes      []note // by slot
+	ring       []slot  // a power of two long; nil while empty
+	notes      *[]note // by slot, as long as ring
 	head, tail uint64
 }
 
@@ -40,7 +40,7 @@ func (q *replyQueue) len() int            { return int(q.tail - q.head) }
 func (q *replyQueue) at(seq uint64) *slot { return &q.ring[seq&uint64(len(q.ring)-1)] }
 
 // noteOf is good while the slot is.
-func (q *replyQueue) noteOf(seq uint64) *note { return &q.notes[seq&uint64(len(q.notes)-1)] }
+func (q *replyQueue) noteOf(seq uint64) *note { return &(*q.notes)[seq&uint64(len(q.ring)-1)] }
 
 // await adds a slot for the reply to a request of size bytes and returns its
 // number.

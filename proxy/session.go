@@ -52,8 +52,6 @@ type Session struct {
 	wordBy     time.Duration
 	pushed     int           // bytes of pushes that are owed, at most
 	pushedOver time.Duration // since when those are more than softPushed, by the loop's Elapsed; 0: they are not
-	taken      uint64        // bytes the kernel had taken when last looked at
-	takenAt    time.Duration // when that last changed
 
 	// What few clients have; nil until they do.
 	subscriber *pubsub.Client // what the client listens to

@@ -14,14 +14,20 @@ const (
 	overGrace = time.Second
 )
 
+// watched is a session that is looked at.
+type watched struct {
+	s       *Session
+	taken   uint64        // bytes the kernel had taken when last looked at
+	takenAt time.Duration // when that last changed
+}
+
 // watch looks at s from time to time until nothing is held for it.
 func (c *Core) watch(s *Session) {
 	if s.watched {
 		return
 	}
 	s.watched = true
-	s.taken, s.takenAt = s.wrote-uint64(s.conn.Buffered()), c.loop.Elapsed()
-	c.watched = append(c.watched, s)
+	c.watched = append(c.watched, watched{s, s.wrote - uint64(s.conn.Buffered()), c.loop.Elapsed()})
 	if c.sweep == nil {
 		c.sweep = c.loop.After(sweepInterval, c.lookAtWatched)
 	}
@@ -33,13 +39,14 @@ func (s *Session) holds() int { return s.owed() + s.conn.Kept() + s.tx.bytes() }
 func (c *Core) lookAtWatched() {
 	now := c.loop.Elapsed()
 	kept := c.watched[:0]
-	for _, s := range c.watched {
+	for _, w := range c.watched {
+		s := w.s
 		if s.gone || s.owed() == 0 && s.conn.Kept()+s.tx.bytes() < longRequest {
 			s.watched = false
 			continue
 		}
-		s.judge(now)
-		kept = append(kept, s)
+		w.judge(now)
+		kept = append(kept, w)
 	}
 	clear(c.watched[len(kept):])
 	c.watched = kept
@@ -51,14 +58,15 @@ func (c *Core) lookAtWatched() {
 }
 
 // judge cuts a client off that does not take what it is owed.
-func (s *Session) judge(now time.Duration) {
+func (w *watched) judge(now time.Duration) {
+	s := w.s
 	buffered := s.conn.Buffered()
-	if taken := s.wrote - uint64(buffered); taken != s.taken || buffered == 0 {
-		s.taken, s.takenAt = taken, now
+	if taken := s.wrote - uint64(buffered); taken != w.taken || buffered == 0 {
+		w.taken, w.takenAt = taken, now
 		return
 	}
 	limits := &s.core.Limits
-	idle := now - s.takenAt
+	idle := now - w.takenAt
 	switch {
 	case idle >= limits.ClientStall:
 		s.cut(metric.CutStall, fmt.Sprintf("it took no byte of its replies for %v (timeouts.client_stall)", limits.ClientStall))
