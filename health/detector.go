@@ -23,6 +23,9 @@ type server struct {
 	// refused: since the last good probe its connections were refused, or were lost and
 	// could not be made anew. One failed probe is enough then.
 	refused bool
+	// unproved: no probe has said anything yet of a server that has to prove itself. The
+	// first one decides.
+	unproved bool
 	// hold is for how long the latest fall keeps the server down at least.
 	hold time.Duration
 }
@@ -44,6 +47,14 @@ func NewDetector(n int, settings Settings, now time.Time, random func() float64)
 		s.next = now.Add(time.Duration(random() * float64(settings.Interval)))
 	}
 	return d
+}
+
+// Doubt has a server be down, for a reason, until its first probe, which decides. It is
+// called before any other method.
+func (d *Detector) Doubt(server int, reason string) {
+	s := &d.servers[server]
+	s.verdict.State, s.verdict.Reason = Down, reason
+	s.unproved, s.next = true, s.verdict.Since
 }
 
 // Verdict is what is thought of a server.
@@ -97,9 +108,13 @@ func (d *Detector) Probed(now time.Time, server int, o Outcome, slow bool) (Chan
 	default: // it says nothing
 		return Change{}, false
 	}
+	first := s.unproved
+	s.unproved = false
 	switch {
-	case s.verdict.State == Up && (s.failures >= d.settings.Fall || s.failures > 0 && s.refused):
+	case first && s.failures > 0, s.verdict.State == Up && (s.failures >= d.settings.Fall || s.failures > 0 && s.refused):
 		d.fall(now, s, o.Reason)
+	case first:
+		s.verdict = Verdict{State: Up, Since: now, Reason: "answers as it should"}
 	case s.verdict.State == Down && s.successes >= d.settings.Rise && !now.Before(s.verdict.Since.Add(s.hold)):
 		s.verdict.State, s.verdict.Since, s.verdict.Reason = Up, now, "answers again"
 	default:

@@ -236,3 +236,31 @@ func TestWhateverHappensADetectorKeepsItsRules(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstProbeDecidesOfAServerThatHasToProveItself(t *testing.T) {
+	c := newCourse(t, usual)
+	c.d.Doubt(0, "is new")
+	c.is(Down, 0)
+	c.server = busy // says nothing
+	c.pass(500 * time.Millisecond)
+	if c.is(Down, 0); c.probes != 1 {
+		t.Errorf("%d probes at once", c.probes)
+	}
+	c.server = fine
+	c.pass(1100 * time.Millisecond)
+	c.is(Up, 1)
+	c.server = silent
+	c.pass(2 * time.Second)
+	c.is(Up, 1)
+
+	c = newCourse(t, usual)
+	c.d.Doubt(0, "is new")
+	c.server = silent
+	c.pass(10 * time.Millisecond)
+	if c.is(Down, 1); c.changes[0].Reason != "does not answer" {
+		t.Errorf("the verdict is %+v", c.changes[0])
+	}
+	c.server = fine
+	c.pass(4 * time.Second)
+	c.is(Up, 2)
+}

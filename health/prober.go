@@ -23,6 +23,9 @@ type Target struct {
 	TLS func() *tls.Config
 	// Timeout bounds a whole probe, dialling included.
 	Timeout time.Duration
+	// Replica: the server is to be a replica whose link to its primary is up, rather than
+	// a primary.
+	Replica bool
 }
 
 // quiet keeps the client library from writing to the process's standard error output:
@@ -38,6 +41,7 @@ func (silence) Printf(context.Context, string, ...any) {}
 type Prober struct {
 	client  *redis.Client
 	timeout time.Duration
+	replica bool // is what is expected
 }
 
 // NewProber makes a prober; it connects when first asked. Close ends it.
@@ -56,7 +60,7 @@ func NewProber(t Target) *Prober {
 		DialTimeout: t.Timeout, ReadTimeout: t.Timeout, WriteTimeout: t.Timeout, PoolTimeout: t.Timeout,
 		MaxRetries: -1, PoolSize: 1, MaxActiveConns: 1, DialerRetries: 1,
 	}
-	return &Prober{client: redis.NewClient(opt), timeout: t.Timeout}
+	return &Prober{client: redis.NewClient(opt), timeout: t.Timeout, replica: t.Replica}
 }
 
 // Close ends the prober's connection.
@@ -77,6 +81,9 @@ func (p *Prober) Probe(ctx context.Context) Outcome {
 		return judgeError(ping.Err())
 	case ping.Val() == "": // it was not sent: the connection could not be made
 		return judgeError(err)
+	}
+	if p.replica {
+		return judgeReplica(role)
 	}
 	return judgeRole(role)
 }
@@ -132,6 +139,25 @@ func judgeRole(role *redis.Cmd) Outcome {
 		return Outcome{Failed, "is a replica, where a primary is expected"}
 	}
 	return Outcome{Kind: OK}
+}
+
+// judgeReplica looks whether the server is a replica that follows its primary. One that
+// does not say is not taken for one: what it has may be of any age.
+func judgeReplica(role *redis.Cmd) Outcome {
+	parts, err := role.Slice()
+	if err != nil || len(parts) == 0 {
+		return Outcome{Failed, "does not tell whether it is a replica"}
+	}
+	if name, _ := parts[0].(string); name != "slave" || len(parts) < 4 {
+		return Outcome{Failed, "is a primary, where a replica is expected"}
+	}
+	switch link, _ := parts[3].(string); link {
+	case "connected":
+		return Outcome{Kind: OK}
+	case "sync":
+		return Outcome{Failed, "is still copying its primary's data"}
+	}
+	return Outcome{Failed, "has lost its primary"}
 }
 
 // maxShown bounds what is shown of an error from outside.

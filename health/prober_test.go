@@ -86,6 +86,50 @@ func TestOutcomesSayWhatTheServerSays(t *testing.T) {
 	}
 }
 
+func TestAReplicaIsFitWhileItFollowsItsPrimary(t *testing.T) {
+	replica := func(state string) func(redcon.Conn) {
+		return func(c redcon.Conn) {
+			c.WriteArray(5)
+			c.WriteBulkString("slave")
+			c.WriteBulkString("127.0.0.1")
+			c.WriteInt(7001)
+			c.WriteBulkString(state)
+			c.WriteInt(10)
+		}
+	}
+	for name, test := range map[string]struct {
+		role func(redcon.Conn)
+		want Outcome
+	}{
+		"well":       {replica("connected"), Outcome{}},
+		"connect":    {replica("connect"), Outcome{Failed, "has lost its primary"}},
+		"connecting": {replica("connecting"), Outcome{Failed, "has lost its primary"}},
+		"sync":       {replica("sync"), Outcome{Failed, "is still copying its primary's data"}},
+		"primary":    {func(c redcon.Conn) { c.WriteArray(1); c.WriteBulkString("master") }, Outcome{Failed, "is a primary, where a replica is expected"}},
+		"no ROLE":    {func(c redcon.Conn) { c.WriteError("NOPERM no") }, Outcome{Failed, "does not tell whether it is a replica"}},
+		"odd ROLE":   {func(c redcon.Conn) { c.WriteArray(0) }, Outcome{Failed, "does not tell whether it is a replica"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := NewProber(Target{Network: "tcp", Timeout: 5 * time.Second, Replica: true, Address: fake(t, func(conn redcon.Conn, args []string) {
+				switch args[0] {
+				case "ping":
+					conn.WriteString("PONG")
+				case "role":
+					test.role(conn)
+				case "hello":
+					conn.WriteError("ERR unknown command 'HELLO'")
+				default:
+					conn.WriteString("OK")
+				}
+			})})
+			defer func() { _ = p.Close() }()
+			if got := p.Probe(context.Background()); got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestARefusedConnectionSaysSo(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
