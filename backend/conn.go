@@ -126,6 +126,13 @@ func (c *Conn) Refusal() *Failure {
 	return c.node.judged
 }
 
+// Fit reports whether a request would be sent at once to a server of which nothing bad
+// is known.
+func (c *Conn) Fit() bool { return c.state == ready && c.Refusal() == nil }
+
+// Awaited is how many requests await their replies.
+func (c *Conn) Awaited() int { return c.queue.len() }
+
 func (c *Conn) timeout(e *entry) time.Duration {
 	if e.blocking {
 		return c.lease.wait + c.node.opt.Request

@@ -67,6 +67,7 @@ type Command struct {
 	firstKey int        // where the first key always is; 0: nowhere, or it depends
 
 	replicated bool
+	onReplica  bool
 }
 
 // Access is the level a user needs for a command. Levels are ordered: who may do
@@ -258,6 +259,7 @@ func init() {
 		c := &table[i]
 		c.id = i
 		c.firstKey = fixedFirstKey(c.Keys)
+		c.onReplica = answersOnReplica(c)
 		c.replicated = c.Flags&Write != 0 || alsoReplicated[c.Name]
 		container, sub, isSub := strings.Cut(c.Name, "|")
 		c.word = container

@@ -38,9 +38,13 @@ type Limits struct {
 type Config struct {
 	Limits Limits
 	// Snapshot says where keys live; its servers are dialled with Servers, one
-	// for each.
+	// for each. Behind them stand replicas, which Snapshot does not know.
 	Snapshot *router.Snapshot
 	Servers  []*backend.Options
+	// Readers are, by a server's index in Snapshot, those in Servers that answer reads of
+	// its keys: some of its replicas, and itself if it is to be one of them. nil: every
+	// server answers all commands on its keys itself.
+	Readers [][]int32
 	// Preconnect are the places to connect to before any client asks.
 	Preconnect []router.Place
 	Local      *local.Answers
@@ -59,6 +63,7 @@ type Core struct {
 	records *local.Records
 	nodes   []*backend.Node // by the server's index in Snapshot
 	share   *share
+	readers readers
 
 	sessions []*Session    // that are open
 	asking   bool          // a client's question to all loops is under way
@@ -117,6 +122,9 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	c.scripts.shared = &cfg.Peers.scripts
 	for _, opt := range cfg.Servers {
 		c.nodes = append(c.nodes, backend.NewNode(loop, opt))
+	}
+	for i := len(cfg.Snapshot.Servers); i < len(c.nodes); i++ {
+		c.nodes[i].Judge("has yet to show that it is a replica")
 	}
 	for _, p := range cfg.Preconnect {
 		c.nodes[p.Server].Conn(2, int(p.Database))

@@ -147,9 +147,9 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 func (c *Core) serverStates() []local.ServerState {
 	var states []local.ServerState
 	for i, n := range c.nodes {
-		server := &c.Snapshot.Servers[i]
-		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Down: n.Down(),
-			Version: c.Servers[i].Learned.Version(), InFlight: n.InFlight()})
+		server := c.Servers[i]
+		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Replica: i >= len(c.Snapshot.Servers), Down: n.Down(),
+			Version: server.Learned.Version(), InFlight: n.InFlight()})
 	}
 	return states
 }

@@ -24,6 +24,8 @@ func (s *Session) sameServer(cmd *command.Command, r *resp.Request, size int) bo
 		return true
 	case cmd.Blocks(r.Args):
 		return s.wait(place, cmd, r, size)
+	case found:
+		place = s.reader(cmd, place)
 	}
 	return s.sendScript(place, cmd, r, size)
 }

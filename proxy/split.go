@@ -26,19 +26,24 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 	c := s.core
 	c.Snapshot.Split(&c.split, s.scope, args, step)
 	if c.split.Groups() == 1 {
-		return s.sendWhole(c.split.Place(0), cmd, r, size)
+		return s.sendWhole(s.reader(cmd, c.split.Place(0)), cmd, r, size)
 	}
-	if !s.admitted(c.split.Groups(), c.split.Place, size) {
+	place := c.split.Place
+	if c.Readers != nil {
+		place = s.readersOfParts(cmd)
+	}
+	if !s.admitted(c.split.Groups(), place, size) {
 		return false
 	}
-	if s.refused(c.split.Groups(), c.split.Place) {
+	if s.refused(c.split.Groups(), place) {
 		return true
 	}
-	s.sendParts(cmd, r.Args[0], args, step, size)
+	s.sendParts(cmd, r.Args[0], args, step, place, size)
 	return true
 }
 
-func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step, size int) {
+// sendParts sends each group of the split to its place.
+func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, step int, place func(int) router.Place, size int) {
 	c := s.core
 	groups := c.split.Groups()
 	m := s.newMerge(cmd, groups, size)
@@ -48,12 +53,12 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 		}
 	}
 	for g := range groups {
-		m.addPart(c.Snapshot.Servers[c.split.Place(g).Server].Name, len(c.split.KeysOf(g)))
+		m.addPart(c.Servers[place(g).Server].Name, len(c.split.KeysOf(g)))
 	}
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
 		c.keepScratch(part)
-		conn := s.connTo(c.split.Place(g))
+		conn := s.connTo(place(g))
 		s.announce(conn)
 		conn.Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)
 	}

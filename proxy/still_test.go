@@ -86,7 +86,11 @@ func (c *stillConn) take() string {
 }
 
 // stillCore is a core over n servers whose handshakes are done.
-func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
+func stillCore(b testing.TB, n int) (*Core, *stillLoop) { return stillCoreWith(b, n, nil) }
+
+// stillCoreWith is stillCore with a replica, which is fit, for each further name; readers
+// are Config's.
+func stillCoreWith(b testing.TB, n int, readers [][]int32, replicas ...string) (*Core, *stillLoop) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	pool := router.Pool{Name: "main", HashTag: "{}"}
 	cfg := &Config{
@@ -95,11 +99,16 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 		Local: &local.Answers{RedisVersion: func() string { return "7.0.15" }, Now: time.Now,
 			Records: local.NewRecords(0, 10*time.Millisecond, 128)}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
 	}
-	for i := range n {
+	cfg.Readers = readers
+	for i := range n + len(replicas) {
 		name := string(rune('a' + i))
+		if i < n {
+			pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
+		} else {
+			name = replicas[i-n]
+		}
 		cfg.Preconnect = append(cfg.Preconnect, router.Place{Server: int32(i)})
-		pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
-		cfg.Servers = append(cfg.Servers, &backend.Options{Name: name, Queue: 1 << 30, Leases: 8, Connect: time.Second,
+		cfg.Servers = append(cfg.Servers, &backend.Options{Pool: "main", Name: name, Queue: 1 << 30, Leases: 8, Connect: time.Second,
 			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Log: log,
 			Rand: func() float64 { return 0 }})
 	}
@@ -112,6 +121,9 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) {
 	for _, server := range loop.dialled {
 		server.Opened(&stillConn{}, nil)
 		server.Data([]byte("+OK\r\n:7\r\n$8\r\nrun_id:x\r\n"))
+	}
+	for i := range replicas {
+		core.Judge(n+i, "")
 	}
 	return core, loop
 }

@@ -44,6 +44,7 @@ type View struct {
 // ServerState is how a server stands with the loop that tells.
 type ServerState struct {
 	Pool, Name string
+	Replica    bool
 	Down       bool
 	Version    string // "" as long as it has not told
 	InFlight   int    // requests that await their replies
@@ -216,7 +217,10 @@ func (a *Answers) poolsSection(v *View) string {
 	var text strings.Builder
 	for i, n := 0, 0; i < len(v.Servers); n++ { // a pool's servers stand together
 		from, up := i, 0
-		for ; i < len(v.Servers) && v.Servers[i].Pool == v.Servers[from].Pool; i++ {
+		if v.Servers[from].Replica { // they stand behind all servers
+			break
+		}
+		for ; i < len(v.Servers) && v.Servers[i].Pool == v.Servers[from].Pool && !v.Servers[i].Replica; i++ {
 			if !v.Servers[i].Down {
 				up++
 			}
