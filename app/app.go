@@ -21,7 +21,6 @@ import (
 	"ringmain/proxy"
 	"ringmain/proxy/local"
 	"ringmain/proxy/users"
-	"ringmain/router"
 )
 
 // Version is Ringmain's own. Builds of a tree that git knows a tag of set it with
@@ -36,7 +35,6 @@ type App struct {
 	// incarnation is random for each process; connections to servers bear it.
 	incarnation string
 
-	snapshot   *router.Snapshot
 	admin      *admin.Admin
 	loops      []*worker
 	listeners  []*netListener
@@ -132,7 +130,7 @@ func (a *App) start() error {
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
-	if err := a.buildAdmin(); err != nil {
+	if err := a.buildAdmin(servers); err != nil {
 		return err
 	}
 	a.serveListeners(servers)

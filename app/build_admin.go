@@ -17,9 +17,9 @@ import (
 
 // buildAdmin binds where the program speaks HTTP, so that a taken address stops
 // the start, and serves there: also while clients drain.
-func (a *App) buildAdmin() error {
+func (a *App) buildAdmin(s *servers) error {
 	a.admin = admin.New(admin.Options{
-		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: a.adminServers(),
+		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: adminServers(s),
 		Process: a.processStats, Log: a.log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,10 +104,10 @@ func (a *App) background(f func(context.Context) error) {
 	})
 }
 
-func (a *App) adminServers() []admin.Server {
+func adminServers(s *servers) []admin.Server {
 	var list []admin.Server
-	for _, s := range a.snapshot.Servers {
-		list = append(list, admin.Server{Pool: s.Pool, Node: s.Name})
+	for _, server := range s.all {
+		list = append(list, admin.Server{Pool: server.Pool, Node: server.Name})
 	}
 	return list
 }

@@ -19,12 +19,12 @@ type watchers struct {
 	app *App
 
 	mu       sync.Mutex
-	verdicts []health.Verdict // by the server's index in the snapshot
+	verdicts []health.Verdict // by the server's index in servers.all
 }
 
-// watched is the part of a pool's servers in the snapshot, and how they are probed.
+// watched are a pool's servers, and how they are probed.
 type watched struct {
-	first   int
+	indices []int // in servers.all
 	monitor *health.Monitor
 	probers []*health.Prober
 }
@@ -43,14 +43,12 @@ func (a *App) buildHealth(s *servers) {
 
 // add watches the servers of a pool.
 func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time) {
-	w := &watched{first: -1}
-	for i, server := range s.snapshot.Servers {
+	w := &watched{}
+	for i, server := range s.all {
 		if server.Pool != name {
 			continue
 		}
-		if w.first < 0 {
-			w.first = i
-		}
+		w.indices = append(w.indices, i)
 		w.probers = append(w.probers, health.NewProber(h.target(s, i, server, pool)))
 	}
 	settings := health.Settings{
@@ -58,14 +56,21 @@ func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time
 		Hold: time.Duration(pool.Health.Hold), HoldMax: time.Duration(pool.Health.HoldMax), Slow: time.Duration(pool.Timeouts.Slow),
 	}
 	n := len(w.probers)
-	w.monitor = health.NewMonitor(health.NewDetector(n, settings, now, rand.Float64), n)
-	w.monitor.Probe = func(ctx context.Context, i int) health.Outcome { return w.probers[i].Probe(ctx) }
-	w.monitor.Slow = func(i int) bool { return s.options[w.first+i].Learned.Slow() }
-	for i := range w.probers {
-		s.options[w.first+i].Suspect = func(refused bool) { w.monitor.Suspect(i, refused) }
+	detector := health.NewDetector(n, settings, now, rand.Float64)
+	for k, i := range w.indices {
+		if s.isReplica(i) {
+			detector.Doubt(k, "has yet to show that it is a replica")
+			h.verdicts[i] = detector.Verdict(k)
+		}
+	}
+	w.monitor = health.NewMonitor(detector, n)
+	w.monitor.Probe = func(ctx context.Context, k int) health.Outcome { return w.probers[k].Probe(ctx) }
+	w.monitor.Slow = func(k int) bool { return s.options[w.indices[k]].Learned.Slow() }
+	for k, i := range w.indices {
+		s.options[i].Suspect = func(refused bool) { w.monitor.Suspect(k, refused) }
 	}
 	h.app.later = append(h.app.later, func(ctx context.Context) error {
-		w.monitor.Changed = func(c health.Change) { h.changed(ctx, s, w.first+c.Server, c.Verdict) }
+		w.monitor.Changed = func(c health.Change) { h.changed(ctx, s, w.indices[c.Server], c.Verdict) }
 		err := w.monitor.Run(ctx)
 		for _, p := range w.probers {
 			_ = p.Close() // of a connection that carries nothing
@@ -79,7 +84,7 @@ func (h *watchers) target(s *servers, i int, server router.Server, pool *config.
 	opt := s.options[i]
 	t := health.Target{
 		Network: "tcp", Address: server.Address, Username: opt.Username, Password: opt.Password,
-		ClientName: opt.ClientName, Timeout: time.Duration(pool.Health.Timeout),
+		ClientName: opt.ClientName, Timeout: time.Duration(pool.Health.Timeout), Replica: s.isReplica(i),
 	}
 	if path, isUnix := strings.CutPrefix(server.Address, "unix:"); isUnix {
 		t.Network, t.Address = "unix", path
@@ -98,7 +103,7 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 	h.mu.Lock()
 	h.verdicts[i] = v
 	h.mu.Unlock()
-	server, reason := s.snapshot.Servers[i], ""
+	server, reason := s.all[i], ""
 	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", server.Address)
 	if v.State == health.Down {
 		reason = v.Reason

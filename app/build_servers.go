@@ -21,7 +21,10 @@ import (
 // servers are the pools as the data path needs them.
 type servers struct {
 	snapshot *router.Snapshot
-	options  []*backend.Options // by the server's index in the snapshot
+	// all are the snapshot's servers, and behind them the replicas that answer reads.
+	all     []router.Server
+	options []*backend.Options // one for each
+	readers [][]int32          // see proxy.Config
 	// preconnect are the places to connect to at once.
 	preconnect []router.Place
 	secrets    map[string]*certificates // by pool, of those with TLS
@@ -41,7 +44,6 @@ func (a *App) buildServers() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.snapshot = snapshot
 	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}}
 	for name, p := range a.cfg.Pools {
 		if p.Secure.On {
@@ -50,7 +52,8 @@ func (a *App) buildServers() (*servers, error) {
 			}
 		}
 	}
-	for i, server := range snapshot.Servers {
+	a.addReplicas(s)
+	for i, server := range s.all {
 		p := a.cfg.Pools[server.Pool]
 		opt := a.serverOptions(server, p)
 		if c := s.secrets[server.Pool]; c != nil {

@@ -41,9 +41,9 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return flags.Failed(err)
 	}
-	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s, %s\n", *file,
+	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s%s, %s\n", *file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
-		count(len(snapshot.Servers), "server"), count(len(cfg.Routes), "route"))
+		count(len(snapshot.Servers), "server"), replicasOf(cfg), count(len(cfg.Routes), "route"))
 	for _, c := range cfg.Certificates {
 		fmt.Fprintf(stdout, "certificate: %s: for %s, valid until %s\n", c.Path, c.Name, c.NotAfter.UTC().Format(time.DateTime))
 	}
@@ -54,6 +54,20 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "note: %s\n", note)
 	}
 	return ExitOK
+}
+
+// replicasOf tells how many replicas there are, if there are any.
+func replicasOf(cfg *config.Config) string {
+	n := 0
+	for _, pool := range cfg.Pools {
+		for _, node := range pool.Nodes {
+			n += len(node.Replicas)
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return " with " + count(n, "replica")
 }
 
 // load reads a configuration, and places its servers as the proxy does. Embedded

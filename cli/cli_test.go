@@ -161,6 +161,20 @@ hash          xxh64  0x`
 	}
 }
 
+func TestReplicasAreCountedAndExplained(t *testing.T) {
+	const text = "listeners: [{address: '127.0.0.1:6380'}]\npools:\n  main:\n    reads: any\n    nodes: [{name: a, address: 'h:1', replicas: ['h:2', 'h:3']}]\n"
+	_, stdout, _ := call(t, text, "check")
+	if !strings.Contains(stdout, ", 1 server with 2 replicas, ") {
+		t.Errorf("check says %s", stdout)
+	}
+	if _, stdout, _ = call(t, text, "explain", "k"); !strings.Contains(stdout, "h:2, h:3") || !strings.Contains(stdout, "reads: any") {
+		t.Errorf("explain says %s", stdout)
+	}
+	if _, stdout, _ = call(t, text, "explain", "--json", "k"); !strings.Contains(stdout, `"reads":"any","replicas":["h:2","h:3"]`) {
+		t.Errorf("explain says %s", stdout)
+	}
+}
+
 func TestExplainTellsProgramsTheSameAsTheRouter(t *testing.T) {
 	keys := []string{"a", "session:b", "{session:}c", `\x00\xff\n`, `é`, ""}
 	code, stdout, stderr := call(t, twoPools, append([]string{"explain", "--json", "--escapes"}, keys...)...)

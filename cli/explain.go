@@ -130,11 +130,14 @@ type explanation struct {
 	Hash      string  `json:"hash"`
 	HashHex   string  `json:"hash_hex"`
 	// HashDecimal is a text, as not every program reads numbers of 64 bits.
-	HashDecimal  string   `json:"hash_decimal"`
-	Distribution string   `json:"distribution"`
-	Database     int      `json:"database"`
-	Server       server   `json:"server"`
-	Next         []server `json:"next"`
+	HashDecimal  string `json:"hash_decimal"`
+	Distribution string `json:"distribution"`
+	Database     int    `json:"database"`
+	Server       server `json:"server"`
+	// Reads is who answers reads of the key, if it has replicas: primary, replica or any.
+	Reads    string   `json:"reads,omitempty"`
+	Replicas []string `json:"replicas,omitempty"` // addresses
+	Next     []server `json:"next"`
 }
 
 func explanationOf(cfg *config.Config, snapshot *router.Snapshot, scope router.Scope, key []byte) explanation {
@@ -152,11 +155,21 @@ func explanationOf(cfg *config.Config, snapshot *router.Snapshot, scope router.S
 		s := snapshot.Servers[choice]
 		if i == 0 {
 			out.Server = server{s.Name, s.Address}
+			out.addReplicas(cfg.Pools[e.Pool], s.Name)
 		} else {
 			out.Next = append(out.Next, server{s.Name, s.Address})
 		}
 	}
 	return out
+}
+
+// addReplicas tells of the replicas of the key's server.
+func (e *explanation) addReplicas(pool *config.Pool, name string) {
+	for _, n := range pool.Nodes {
+		if n.Name == name && len(n.Replicas) > 0 {
+			e.Reads, e.Replicas = pool.Reads, n.Replicas
+		}
+	}
 }
 
 // print writes the explanation for people.
@@ -171,6 +184,9 @@ func (e *explanation) print(w io.Writer, another bool) error {
 	fmt.Fprintf(t, "hash\t%s\t%s\t%s\n", e.Hash, e.HashHex, e.HashDecimal)
 	fmt.Fprintf(t, "distribution\t%s\n", e.Distribution)
 	fmt.Fprintf(t, "server\t%v\tdatabase %d\n", e.Server, e.Database)
+	if e.Reads != "" {
+		fmt.Fprintf(t, "replicas\t%s\treads: %s\n", strings.Join(e.Replicas, ", "), e.Reads)
+	}
 	for i, next := range e.Next {
 		label := ""
 		if i == 0 {

@@ -210,8 +210,13 @@ type Pool struct {
 	HashTag string `yaml:"hash_tag"`
 	// OnNodeDown says what becomes of the keys of a server that is down: fail,
 	// their commands are answered with an error until it is back.
-	OnNodeDown string       `yaml:"on_node_down"`
-	Timeouts   PoolTimeouts `yaml:"timeouts"`
+	OnNodeDown string `yaml:"on_node_down"`
+	// Reads says who answers commands that only read: primary; replica, the replicas of
+	// the key's server, or the server itself while none of them can; any, the server and
+	// its replicas alike. A replica may lag behind: with replica and any, a read may not
+	// see writes that were acknowledged before, the client's own among them.
+	Reads    string       `yaml:"reads"`
+	Timeouts PoolTimeouts `yaml:"timeouts"`
 	// Health says how the servers are watched.
 	Health Health `yaml:"health"`
 	// Preconnect makes the connections to the servers at the start, rather than
@@ -256,6 +261,10 @@ type Node struct {
 	// ring a unit is 640 points; with jump all weights are 1; ketama and modula
 	// take larger ones, up to 1,000,000 and 2,000,000.
 	Weight int `yaml:"weight"`
+	// Replicas are the addresses of the server's replicas, which answer reads if the
+	// pool's reads says so: at most 16. Ringmain does not make them replicas, but looks
+	// whether they are.
+	Replicas []string `yaml:"replicas"`
 }
 
 // UnmarshalText reads a node that is written as its address alone.
@@ -340,6 +349,7 @@ func DefaultPool() *Pool {
 		Hash:         "xxh64",
 		HashTag:      "{}",
 		OnNodeDown:   "fail",
+		Reads:        ReadsFrom()[0],
 		Timeouts: PoolTimeouts{
 			Connect: 500 * Millisecond,
 			Request: Second,

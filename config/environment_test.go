@@ -35,7 +35,7 @@ pools:
 	if c.Loops != 3 || c.Limits.Clients != 7001 || c.Limits.Request != 2*MiB || c.Timeouts.ClientStall != 7001*Millisecond {
 		t.Errorf("loops %d, limits %+v, timeouts %+v", c.Loops, c.Limits, c.Timeouts)
 	}
-	if p.Nodes[0].Address != "a:7001" || p.Nodes[1] != (Node{"7001${x}$1$", "[::1]:7001", 1}) {
+	if p.Nodes[0].Address != "a:7001" || p.Nodes[1].Name != "7001${x}$1$" || p.Nodes[1].Address != "[::1]:7001" || p.Nodes[1].Weight != 1 {
 		t.Errorf("nodes are %+v", p.Nodes)
 	}
 	if p.HashTag != "" || p.Preconnect || p.Auth.Username != "\n" {

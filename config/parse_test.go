@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -114,11 +115,11 @@ func TestAFileOfNothingButWrongValuesGetsNoMoreFaultsThanThose(t *testing.T) {
 func TestAPlainAddressIsANodeNamedAfterIt(t *testing.T) {
 	c := mustParse(t, "pools: {main: {nodes: [10.0.0.1:7001, redis:7001, '[::1]:7001', {address: Redis.example:7002, weight: 5}]}}")
 	want := []Node{
-		{"10.0.0.1:7001", "10.0.0.1:7001", 1}, {"redis:7001", "redis:7001", 1},
-		{"[::1]:7001", "[::1]:7001", 1}, {"Redis.example:7002", "Redis.example:7002", 5},
+		{Name: "10.0.0.1:7001", Address: "10.0.0.1:7001", Weight: 1}, {Name: "redis:7001", Address: "redis:7001", Weight: 1},
+		{Name: "[::1]:7001", Address: "[::1]:7001", Weight: 1}, {Name: "Redis.example:7002", Address: "Redis.example:7002", Weight: 5},
 	}
 	for i, n := range c.Pools["main"].Nodes {
-		if n != want[i] {
+		if !reflect.DeepEqual(n, want[i]) {
 			t.Errorf("node %d is %+v, want %+v", i, n, want[i])
 		}
 	}

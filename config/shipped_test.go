@@ -63,7 +63,7 @@ func withBlocks(t *testing.T, blocks ...string) string {
 
 func TestTheShippedFileIsOneBlockAwayFromRealServers(t *testing.T) {
 	c := mustParse(t, strings.Replace(withNodes(t), "pool: sessions", "pool: main", 1))
-	if p := c.Pools["main"]; p.Embedded != 0 || len(p.Nodes) != 3 || p.Nodes[2] != (Node{"c", "127.0.0.1:7003", 1}) {
+	if p := c.Pools["main"]; p.Embedded != 0 || len(p.Nodes) != 3 || !reflect.DeepEqual(p.Nodes[2], Node{Name: "c", Address: "127.0.0.1:7003", Weight: 1}) {
 		t.Errorf("got %+v", p)
 	}
 }

@@ -36,10 +36,10 @@ func (v *validator) pools(pools map[string]*Pool) {
 			continue
 		}
 		v.pool(path, p)
-		servers += len(p.Nodes) + max(0, min(p.Embedded, maxServers))
+		servers += len(p.Nodes) + p.replicas() + max(0, min(p.Embedded, maxServers))
 	}
 	if servers > maxServers {
-		v.fault("pools", "must have at most %d servers together, have %d", maxServers, servers)
+		v.fault("pools", "must have at most %d servers together, replicas included, have %d", maxServers, servers)
 	}
 	v.placementSize(pools)
 }
@@ -59,6 +59,8 @@ func (v *validator) pool(path string, p *Pool) {
 		v.fault(path+".hash_tag", "must be empty or exactly two visible ASCII characters, is %q", clip(p.HashTag))
 	}
 	v.oneOf(path+".on_node_down", p.OnNodeDown, "fail")
+	v.oneOf(path+".reads", p.Reads, ReadsFrom()...)
+	v.replicas(path+".nodes", p.Nodes)
 	t := p.Timeouts
 	inRange(v, path+".timeouts.connect", t.Connect, 10*Millisecond, Minute)
 	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
@@ -106,12 +108,17 @@ func (v *validator) node(path string, n Node) {
 	if len(n.Name) > maxName || strings.ContainsFunc(n.Name, notVisible) {
 		v.fault(path+".name", "must be at most %d visible ASCII characters, is %q", maxName, clip(n.Name))
 	}
-	a, err := splitAddress(n.Address)
+	v.serverAddress(path+".address", n.Address)
+}
+
+// serverAddress checks an address that is dialled.
+func (v *validator) serverAddress(path, text string) {
+	a, err := splitAddress(text)
 	switch {
 	case err != nil:
-		v.fault(path+".address", "%v", err)
+		v.fault(path, "%v", err)
 	case a.path == "" && (a.host == "" || a.port == 0):
-		v.fault(path+".address", "must have a host and a port from 1 to 65535, is %q", clip(n.Address))
+		v.fault(path, "must have a host and a port from 1 to 65535, is %q", clip(text))
 	}
 }
 
@@ -120,12 +127,13 @@ func (v *validator) poolTLS(path string, p *Pool) {
 	if !t.On {
 		return
 	}
-	onUnix := slices.IndexFunc(p.Nodes, func(n Node) bool { return strings.HasPrefix(n.Address, unixPrefix) })
+	isUnix := func(address string) bool { return strings.HasPrefix(address, unixPrefix) }
+	onUnix := slices.IndexFunc(p.Nodes, func(n Node) bool { return isUnix(n.Address) || slices.ContainsFunc(n.Replicas, isUnix) })
 	switch {
 	case p.Embedded != 0:
 		v.fault(path, "embedded servers speak no TLS")
 	case onUnix >= 0:
-		v.fault(path, "nodes[%d] is a Unix socket, where Redis speaks no TLS", onUnix)
+		v.fault(path, "nodes[%d] has a Unix socket, where Redis speaks no TLS", onUnix)
 	case (t.CertFile == "") != (t.KeyFile == ""):
 		v.fault(path, "cert_file and key_file go together")
 	}

@@ -47,6 +47,12 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 	if p.scattersBadly() {
 		v.fault(path+".hash", "with ketama, %s puts nearly all keys on one server, as it does in twemproxy: its numbers are small", p.Hash)
 	}
+	switch n := p.replicas(); {
+	case n > 0 && p.Reads == "primary":
+		v.fault(path+".nodes", "replicas are not used unless reads is replica or any")
+	case n == 0 && p.Reads != "primary":
+		v.fault(path+".reads", "%s is the same as primary: no node has replicas", p.Reads)
+	}
 	v.passwordWarning(path+".auth.password", p.Auth.Password, d)
 }
 

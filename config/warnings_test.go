@@ -30,7 +30,11 @@ func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
 			"  a:\n    nodes: [{name: x, address: 'H:1'}]", `f:3: pools.b.nodes[0]: is a server of pool "a" too`},
 		"two databases of a server": {"listeners: [{address: '127.0.0.1:1', pool: a}, {address: '127.0.0.1:2', pool: b}]\npools:\n  b: {database: 1, nodes: [{name: x, address: 'h:1'}]}\n" +
 			"  a:\n    nodes: [{name: x, address: 'H:1'}]", ""},
-		"one route": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
+		"replicas that nobody reads": {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1', replicas: ['h:2']}]",
+			"f:3: pools.main.nodes: replicas are not used"},
+		"reads without replicas":     {"pools:\n  main:\n    embedded: 0\n    nodes: [{name: a, address: 'h:1'}]\n    reads: any", "f:5: pools.main.reads: any is the same as primary"},
+		"replicas that answer reads": {"pools: {main: {reads: replica, nodes: [{name: a, address: 'h:1', replicas: ['h:2']}]}}", ""},
+		"one route":                  {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
 	} {
 		c, err := Parse("f", []byte(test.text))
 		if err != nil {
