@@ -45,6 +45,7 @@ var Differences = []Difference{
 	{[]string{"copy"}, "`DB` is refused where the pool has a `database` of its own", "the server would take the number for another one"},
 	{[]string{"sort", "sort_ro", "copy"}, "A request that is wrong in two ways may get the other error: `CROSSSLOT` or a refused `BY` or `DB`, where Redis finds a syntax error first",
 		"the proxy looks at the keys before a server sees the request"},
+	{[]string{"move"}, "Refused where the pool has a `database` of its own", "the other databases of its servers are not its own"},
 	{[]string{"select"}, "Takes 0 only where the pool has a `database` of its own", "the other databases of its servers are not its own"},
 	{[]string{"info"}, "The proxy's own sections, sums over the servers, and its pools and servers. It never says `loading:1`, and always that it is no cluster", "it describes the proxy, which serves the keys of those servers that are well"},
 	{[]string{"config|resetstat"}, "Sets the proxy's own counters of INFO to zero, neither those of the servers nor metrics", "others may count on those"},

@@ -168,8 +168,6 @@ func writeGroup(b *strings.Builder, name string) {
 			supported, explanation = "not yet", strings.TrimSuffix(c.Reason, " yet")
 		case c.Policy == Refused:
 			supported, explanation = "no", c.Reason
-		case c.Flags&Blocking != 0:
-			explanation += "; not yet with `BLOCK`"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", title(c.Name), since, supported, accessNames[c.Access], explanation)
 	}

@@ -18,7 +18,7 @@ const (
 	changesPrimary   = "it would change which server is the primary, which is not up to clients"
 	changesModules   = "modules are loaded on each server, past the proxy"
 	movesKeys        = "it would move keys to where the proxy does not look for them"
-	oneDatabase      = "there is only one database"
+	notAtOnce        = "the servers cannot swap databases at one moment"
 	oneNode          = "clients see a CLUSTER of one node here, which keeps all slots"
 	noKeysBySlot     = "servers do not know which keys a slot has"
 	savesItself      = "each server saves its data on its own"

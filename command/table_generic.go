@@ -32,7 +32,7 @@ var genericRows = []Command{
 		Tips: []string{"nondeterministic_output"}, Since: "2.6.0",
 		Summary: "Moves keys to another server", Args: `host port:int key_or_empty_string(key@0|''/empty_string) destination-db:int timeout:int [COPY^3.0.0] [REPLACE^3.0.0] [authentication([AUTH=password^4.0.7]|[AUTH2=username_password(username password)^6.0.0])] [KEYS=key@1*^3.0.6]`},
 	{Name: "move", Arity: 3, Flags: Write | Fast, Categories: CatKeyspace,
-		Access: AccessWrite, Keys: oneKey(KeyRW | KeyAccess | KeyUpdate), Policy: Refused, Reason: oneDatabase, Since: "1.0.0",
+		Access: AccessWrite, Keys: oneKey(KeyRW | KeyAccess | KeyUpdate), Policy: SameServer, Since: "1.0.0",
 		Summary: "Moves a key to another database", Args: `key@0 db:int`},
 	{Name: "object", Arity: -2, Access: AccessRead, Policy: Refused, Reason: needSubcommand, Since: "2.2.3",
 		Summary: "A container for commands about how values are stored"},

@@ -235,7 +235,7 @@ var serverRows = []Command{
 		Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"}, Since: "2.2.12",
 		Summary: "Empties the log of slow commands"},
 	{Name: "swapdb", Arity: 3, Flags: Write | Fast, Categories: CatKeyspace | CatDangerous,
-		Access: AccessAdmin, Policy: Refused, Reason: oneDatabase, Since: "4.0.0",
+		Access: AccessAdmin, Policy: Refused, Reason: notAtOnce, Since: "4.0.0",
 		Summary: "Exchanges two databases", Args: `index1:int index2:int`},
 	{Name: "sync", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti, Access: AccessAdmin, Policy: Refused, Reason: forReplicas,
 		Since:   "1.0.0",

@@ -99,6 +99,11 @@ COPY @list @new DB 0 REPLACE
 COPY @list @new DB 1
 COPY @none @new
 COPY @str @str
+MOVE @str 1
+MOVE @none 1
+MOVE @list 0
+MOVE @list 99
+MOVE @list x
 DECR @num
 DECR @new
 DECR @str

@@ -263,5 +263,6 @@ routes: [{pool: main}]
 	own := dial(t, r.addrs[1])
 	expect(t, "SELECT 3 of a pool with a database of its own", own.do("SELECT", "3"), "-ERR DB index is out of range\r\n")
 	expect(t, "COPY to another database of it", own.do("COPY", "a", "b", "DB", "0"), "-ERR DB index is out of range\r\n")
+	expect(t, "MOVE to another database of it", own.do("MOVE", "a", "3"), "-ERR DB index is out of range\r\n")
 	expect(t, "SELECT 0 of it", own.do("SELECT", "0"), "+OK\r\n")
 }

@@ -37,7 +37,7 @@ var steps = []string{
 	"BLPOP l~# 0", "BLPOP l~# l~# l~# 0", "BRPOP l~# 0", "BLMOVE l~# l~# LEFT RIGHT 0", "BZPOPMIN z~# z~# 0", "BLMPOP 0 2 l~# l~# LEFT COUNT 2",
 	"EVAL \"return redis.call('incr',KEYS[1])\" 1 n~#", "EVAL \"return redis.call('rpush',KEYS[1],ARGV[1])\" 1 l~# e#",
 	"SELECT 0", "SELECT #", "HELLO 2", "HELLO 3", "RESET", "PING", "ECHO #", "CLIENT UNBLOCK @", "CLIENT UNBLOCK @ ERROR", "NOSUCH #", "GET", "BLPOP l~# x",
-	"COPY k~# n~# DB #", "RENAME k~# k~#",
+	"COPY k~# n~# DB #", "MOVE k~# #", "RENAME k~# k~#",
 }
 
 func (im *improvisation) step() {

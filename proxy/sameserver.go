@@ -73,6 +73,7 @@ var (
 	sortID   = command.ByName([]byte("sort")).ID()
 	sortROID = command.ByName([]byte("sort_ro")).ID()
 	copyID   = command.ByName([]byte("copy")).ID()
+	moveID   = command.ByName([]byte("move")).ID()
 )
 
 // restriction is the text of the error for a request that names more than its
@@ -83,6 +84,10 @@ func (s *Session) restriction(cmd *command.Command, args [][]byte, place router.
 		return s.sortRestriction(args, place)
 	case copyID:
 		return copyRestriction(args, place)
+	case moveID:
+		if place.Database != 0 { // as COPY's DB
+			return resp.TextDatabase
+		}
 	}
 	return ""
 }
