@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -134,6 +135,9 @@ func kindOf(err error) (kind, text string) {
 		return "certificate", err.Error()
 	case errors.As(err, &alert):
 		return "alert " + alert.Error(), err.Error()
+	case strings.HasSuffix(err.Error(), "tls: bad record MAC"):
+		// OpenSSL says in plain text what is wrong, where TLS 1.3 expects it encrypted.
+		return "alert", "it ended the handshake, probably because it does not trust our certificate (" + err.Error() + ")"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "end", "it closed the connection"
 	case errors.Is(err, errHandshakeTime), errors.Is(err, errHandshakeSlow), errors.Is(err, errTooMany), errors.Is(err, errStopping):

@@ -55,6 +55,7 @@ func TestEveryKindOfFailedHandshakeIsPutInWords(t *testing.T) {
 		"it closed the connection":                          io.EOF,
 		"it did not shake hands within 10s":                 errHandshakeTime,
 		"tls: failed to verify certificate: too old":        &tls.CertificateVerificationError{Err: errors.New("too old")},
+		"it ended the handshake, probably because it does not trust our certificate (local error: tls: bad record MAC)": errors.New("local error: tls: bad record MAC"),
 		"anything else": errors.New("anything else"),
 	} {
 		if _, text := kindOf(err); text != want {

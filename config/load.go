@@ -202,7 +202,14 @@ func syntaxFault(err error) *Fault {
 	if !errors.As(err, &e) {
 		return &Fault{Message: "cannot be read as YAML"}
 	}
-	return faultAt(e.GetToken(), e.GetMessage())
+	message := e.GetMessage()
+	switch {
+	case strings.HasSuffix(message, "not allowed in this context"):
+		message += ": is it, or a line before it, indented unlike its neighbours, or does a value need quotes?"
+	case strings.HasPrefix(message, "found character '\t'"):
+		message = "a tab cannot indent a line: use spaces"
+	}
+	return faultAt(e.GetToken(), message)
 }
 
 func faultAt(t *token.Token, message string) *Fault {
