@@ -140,7 +140,7 @@ func (c *Conn) becomeReady() {
 	n := c.node
 	if c.trouble != "" && !c.bare && n.opt.Learned.trouble.over() {
 		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
-			"address", n.opt.Address, "run_id", c.hello.runID)
+			"address", n.opt.Address, runIDOf(c.hello.runID))
 	}
 	c.state = ready
 	c.failing = nil
@@ -252,6 +252,14 @@ func causeOf(err error) slog.Attr {
 		return slog.Attr{}
 	}
 	return slog.Any("cause", err)
+}
+
+// runIDOf is for the log; a connection that is not fenced does not ask for it.
+func runIDOf(id string) slog.Attr {
+	if id == "" {
+		return slog.Attr{}
+	}
+	return slog.String("run_id", id)
 }
 
 // levelOf keeps what happens again and again out of the log.

@@ -254,11 +254,18 @@ func (a *Answers) serversSection(v *View) string {
 	}
 	for i, s := range v.Servers {
 		state, judged := "up", ""
-		if i < len(verdicts) {
-			judged = verdicts[i].fields()
-		}
-		if s.Down || i < len(verdicts) && verdicts[i].Down {
+		if s.Down {
 			state = "down"
+		}
+		switch {
+		case i >= len(verdicts):
+		case s.Down && !verdicts[i].Down:
+			judged = ",reason=connections to it fail" // a verdict may follow
+		default:
+			judged = verdicts[i].fields()
+			if verdicts[i].Down {
+				state = "down"
+			}
 		}
 		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.InFlight, judged)
 	}

@@ -110,6 +110,20 @@ func viewOf(own int, info string) *View {
 	return v
 }
 
+func TestInfoDoesNotGiveAnEarlierVerdictForWhatConnectionsMeetNow(t *testing.T) {
+	a := answers()
+	a.Verdicts = func() []Verdict {
+		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Down: true, Since: time.Unix(7, 0), Reason: "loads its data"}}
+	}
+	text := string(a.AppendInfo(nil, 2, []string{"servers"}, viewOf(0, "")))
+	for _, want := range []string{"in_flight=5,since=5,reason=answers again\r\n", "name=b,pool=p,state=down,version=,in_flight=0,reason=connections to it fail\r\n",
+		"name=c,pool=q,state=down,version=,in_flight=0,since=7,reason=loads its data\r\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q: %q", want, text)
+		}
+	}
+}
+
 func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
 	v := viewOf(0, "used_memory:1000\r\nused_memory_rss:1500\r\nmaxmemory_policy:allkeys-lru\r\ndb0:keys=2,expires=0,avg_ttl=0\r\ndb3:keys=7,expires=1,avg_ttl=9\r\n")
 	all := string(answers().AppendInfo(nil, 2, nil, v))
