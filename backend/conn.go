@@ -2,6 +2,7 @@ package backend
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"ringmain/ioloop"
@@ -313,6 +314,9 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	}
 	news := c.trouble != kind && n.opt.Learned.trouble.first(kind)
 	c.trouble = kind
+	if cause != nil && strings.Contains(what, cause.Error()) {
+		cause = nil // said already
+	}
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
 		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting

@@ -57,6 +57,7 @@ func TestTheTroubleOfAServerIsLoggedOnceForAllItsConnectionsAndLoops(t *testing.
 			s.accept().says("-BUSY running\r\n")
 		}
 		expect("refused the handshake (CLIENT SETNAME: BUSY running)", round)
+		expect("CLIENT SETNAME: BUSY running", round) // once a line
 		s2.fail(ioloop.ErrDialTimeout)
 		first := s1.up()
 		expect("server is back", round)

@@ -24,7 +24,7 @@ var (
 	ErrPeerGone = errors.New("connection closed by the peer")
 	// ErrNoAddress is given to Opened for a name that does not resolve to
 	// exactly one address; 127.0.0.1 and ::1 together count as one.
-	ErrNoAddress = errors.New("name does not resolve to one address")
+	ErrNoAddress = errors.New("name does not resolve to exactly one address")
 	// ErrTLS is given to Opened, with its reason, when a connection was made but
 	// not TLS of it.
 	ErrTLS = errors.New("TLS handshake failed")
