@@ -255,7 +255,8 @@ type Node struct {
 	// as long as its name stays. Empty in the file: the address as written.
 	Name string `yaml:"name"`
 	// Address is host:port, [::1]:6379, or unix: and the absolute path of a
-	// socket. A host's name is looked up whenever a connection is made.
+	// socket. A host's name is looked up whenever a connection is made,
+	// and has one address (127.0.0.1 and ::1 count as one).
 	Address string `yaml:"address"`
 	// Weight is the server's share, relative to the others': 1 to 100. With
 	// ring a unit is 640 points; with jump all weights are 1; ketama and modula

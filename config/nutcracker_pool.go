@@ -189,7 +189,7 @@ func (i *nutcrackerImport) leftOut(path string, from *nutcrackerPool) {
 	for _, k := range []struct{ key, why string }{
 		{"auto_eject_hosts", eject},
 		{"server_retry_timeout", "no counterpart: a server that is lost is tried again after 50 ms to 1 s, never with a client's request"},
-		{"server_failure_limit", "no counterpart: a server is down when its connection is lost or it misses a deadline, and up when it answers"},
+		{"server_failure_limit", "no counterpart: a server is down when health checks find it so (health.fall), at once if its connections fail, and up when it answers"},
 		{"server_connections", "no counterpart: each event loop (loops) has one connection to each server"},
 		{"backlog", "no counterpart: the largest that the system allows is used"},
 		{"tcpkeepalive", "no counterpart: it is always on"},
