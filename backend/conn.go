@@ -28,6 +28,7 @@ type Conn struct {
 	protocol int
 	database int
 	state    state
+	attempt  *attempt // the latest; nil: there was none
 	conn     ioloop.Conn
 	framer   resp.Framer
 
@@ -121,7 +122,7 @@ func (c *Conn) Gone() bool { return c.state == stopped }
 
 // Refusal is what a request would fail with at once, nil if it would be sent.
 func (c *Conn) Refusal() *Failure {
-	if c.failing != nil || c.bare || c.hub != nil {
+	if c.failing != nil || (c.bare || c.hub != nil) && c.node.address != "" {
 		return c.failing // what the connection has met itself is said first
 	}
 	return c.node.judged
@@ -151,15 +152,22 @@ func (c *Conn) queued() int {
 	return len(c.pending) + c.conn.Buffered()
 }
 
-// dial begins an attempt, which opt.Connect bounds together with its handshake.
+// dial begins an attempt, which opt.Connect bounds together with its handshake. Without
+// an address it waits for Node.Move.
 func (c *Conn) dial() {
-	c.state = dialling
+	n, opt := c.node, c.node.opt
 	c.redial = nil
-	c.hello.giveUpAt = c.node.loop.Elapsed() + c.node.opt.Connect
-	if opt := c.node.opt; opt.Dial != nil {
-		opt.Dial(c.node.loop, opt.Address, opt.Connect, c)
+	if n.address == "" {
+		c.state = waiting
+		return
+	}
+	c.state = dialling
+	c.attempt = &attempt{Conn: c, address: n.address}
+	c.hello.giveUpAt = n.loop.Elapsed() + opt.Connect
+	if opt.Dial != nil {
+		opt.Dial(n.loop, n.address, opt.Connect, c.attempt)
 	} else {
-		c.node.loop.Dial(opt.Address, opt.Connect, c)
+		n.loop.Dial(n.address, opt.Connect, c.attempt)
 	}
 }
 
@@ -282,21 +290,22 @@ func (c *Conn) connectionLost(unsent int) {
 	news := n.opt.Learned.trouble.first("lost: " + c.lost.what)
 	c.trouble = c.lost.what
 	n.opt.Log.Log(noContext, levelOf(news), "connection to server lost", "pool", n.opt.Pool,
-		"node", n.opt.Name, "address", n.opt.Address, "what", c.lost.what, causeOf(c.lost.cause),
+		"node", n.opt.Name, "address", c.attempt.address, "what", c.lost.what, causeOf(c.lost.cause),
 		"awaited", c.queue.len())
 	c.state = waiting
 	c.epoch++
 	n.suspect(false)
 	if c.owes() {
-		n.owe(debt{id: c.hello.id, runID: c.hello.runID})
+		n.owe(c.debt())
 	}
+	why := n.lostAt(c.attempt.address, c.lost.what)
 	left := c.written - uint64(unsent)
 	c.written = 0
 	if c.lease != nil {
-		c.lease.lost(n.lost(c.lost.what), left)
+		c.lease.lost(why, left)
 		return
 	}
-	c.failAll(n.lost(c.lost.what), left)
+	c.failAll(why, left)
 	if c.hub != nil {
 		c.hub.owner.Down(false)
 	}
@@ -318,9 +327,9 @@ func (c *Conn) attemptFailed(what string, cause error) {
 		cause = nil // said already
 	}
 	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
-		"address", n.opt.Address, causeOf(cause), "attempt", c.attempts)
+		"address", c.attempt.address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
-	c.failing = n.down(what)
+	c.failing = n.downAt(c.attempt.address, what)
 	c.pending = nil
 	why := loss{certain: c.failing, uncertain: c.failing}
 	if c.lease != nil {

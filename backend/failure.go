@@ -33,18 +33,26 @@ func (l loss) of(e *entry) *Failure {
 	return l.certain
 }
 
-func (n *Node) label() string {
-	return fmt.Sprintf("node %q (%s) of pool %q", n.opt.Name, n.opt.Address, n.opt.Pool)
+// label names the server when it is, or was, at address.
+func (n *Node) label(address string) string {
+	if address == "" {
+		return fmt.Sprintf("node %q of pool %q", n.opt.Name, n.opt.Pool)
+	}
+	return fmt.Sprintf("node %q (%s) of pool %q", n.opt.Name, address, n.opt.Pool)
 }
 
-func (n *Node) down(what string) *Failure {
-	return &Failure{Node: n.opt.Name, Text: "CLUSTERDOWN " + n.label() + " " + what}
+func (n *Node) down(what string) *Failure { return n.downAt(n.address, what) }
+
+func (n *Node) downAt(address, what string) *Failure {
+	return &Failure{Node: n.opt.Name, Text: "CLUSTERDOWN " + n.label(address) + " " + what}
 }
 
-func (n *Node) lost(what string) loss {
-	return loss{certain: n.down(what), uncertain: &Failure{
+func (n *Node) lost(what string) loss { return n.lostAt(n.address, what) }
+
+func (n *Node) lostAt(address, what string) loss {
+	return loss{certain: n.downAt(address, what), uncertain: &Failure{
 		Uncertain: true, Node: n.opt.Name,
-		Text: "UNCERTAIN " + n.label() + " " + what + ": the command may have been executed",
+		Text: "UNCERTAIN " + n.label(address) + " " + what + ": the command may have been executed",
 	}}
 }
 

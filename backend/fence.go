@@ -70,7 +70,8 @@ func (n *Node) owed(d debt) {
 }
 
 // payments are the handshake's steps that pay what is owed to the server that c
-// has reached. Debts to a process that is gone are void.
+// has reached. Debts to a process that is gone, because another one has its address, are
+// void. One at another address may live, and become the server again.
 func (n *Node) payments(c *Conn) []step {
 	if c.hello.runID == "" {
 		return nil
@@ -78,7 +79,9 @@ func (n *Node) payments(c *Conn) []step {
 	var steps []step
 	for _, d := range append([]debt(nil), n.debts...) {
 		if d.runID != c.hello.runID {
-			n.paid(d)
+			if d.address == c.attempt.address {
+				n.paid(d)
+			}
 			continue
 		}
 		steps = append(steps, step{killArgs(d), func(reply []byte) error { return n.killed(d, reply) }})
@@ -107,7 +110,7 @@ func (n *Node) killed(d debt, reply []byte) error {
 		n.refusedKill = true
 		n.opt.Log.Error("server refuses CLIENT KILL: a write that was answered UNCERTAIN may be "+
 			"executed at any later time, over newer values", "pool", n.opt.Pool,
-			"node", n.opt.Name, "address", n.opt.Address, "reply", errorText(reply))
+			"node", n.opt.Name, "address", n.address, "reply", errorText(reply))
 	}
 	n.paid(d)
 	return nil

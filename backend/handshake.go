@@ -17,6 +17,7 @@ var (
 	errUnasked   = errors.New("a reply without a request")
 	errHandshake = errors.New("handshake not answered in time")
 	errNoRedis   = errors.New("not the reply of a Redis server")
+	errReplica   = errors.New("is a replica, where a primary is expected")
 	errNoRunID   = errors.New("INFO server names no run_id")
 	noContext    = context.Background()
 )
@@ -30,7 +31,12 @@ const maxHandshakeReply = 64 << 10
 type debt struct {
 	id    int64
 	runID string // ids start anew with a server's restart
+	// address is where that process was.
+	address string
 }
+
+// debt is what the connection leaves behind if it is given up now.
+func (c *Conn) debt() debt { return debt{c.hello.id, c.hello.runID, c.attempt.address} }
 
 // handshake is what a connection knows of its own beginning.
 type handshake struct {
@@ -60,6 +66,9 @@ func (c *Conn) beginHandshake() {
 		steps = append(steps, step{[]string{"AUTH", opt.Username, opt.Password}, required("AUTH", '+')})
 	case opt.Password != "":
 		steps = append(steps, step{[]string{"AUTH", opt.Password}, required("AUTH", '+')})
+	}
+	if opt.Primary && !c.bare {
+		steps = append(steps, step{[]string{"ROLE"}, c.learnRole})
 	}
 	if !c.bare {
 		steps = append(steps, step{[]string{"CLIENT", "SETNAME", opt.ClientName}, c.named})
@@ -119,6 +128,9 @@ func (c *Conn) handshakePiece(b []byte, last bool) {
 	h.reply = h.reply[:0]
 	h.next++
 	switch {
+	case errors.Is(err, errReplica):
+		c.node.suspect(false)
+		c.giveUp(err.Error(), nil)
 	case err != nil:
 		c.giveUp("refused the handshake ("+err.Error()+")", err)
 	case h.next == len(h.steps):
@@ -140,7 +152,7 @@ func (c *Conn) becomeReady() {
 	n := c.node
 	if c.trouble != "" && !c.bare && n.opt.Learned.trouble.over() {
 		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
-			"address", n.opt.Address, runIDOf(c.hello.runID))
+			"address", n.address, runIDOf(c.hello.runID))
 	}
 	c.state = ready
 	c.failing = nil
@@ -201,7 +213,7 @@ func (c *Conn) tolerated(what string, reply []byte) error {
 	n := c.node
 	n.opt.Log.Warn("server refused a command of the handshake: writes that the network holds "+
 		"back may be executed late", "pool", n.opt.Pool, "node", n.opt.Name,
-		"address", n.opt.Address, "command", what, "reply", errorText(reply))
+		"address", n.address, "command", what, "reply", errorText(reply))
 	return nil
 }
 
@@ -210,6 +222,22 @@ func (c *Conn) tolerated(what string, reply []byte) error {
 func refusedForGood(reply []byte) bool {
 	text := strings.ToLower(errorText(reply))
 	return strings.HasPrefix(text, "noperm") || strings.HasPrefix(text, "err unknown")
+}
+
+// learnRole takes the reply to ROLE. A server that does not tell is refused too: it may
+// be a primary of the past.
+func (c *Conn) learnRole(reply []byte) error {
+	if resp.IsError(reply) {
+		return fmt.Errorf("ROLE: %s", errorText(reply))
+	}
+	_, role, _ := bytes.Cut(reply, []byte("\r\n"))
+	switch {
+	case bytes.HasPrefix(role, []byte("$6\r\nmaster\r\n")):
+		return nil
+	case bytes.HasPrefix(role, []byte("$5\r\nslave\r\n")):
+		return errReplica
+	}
+	return fmt.Errorf("ROLE: %w", errNoRedis)
 }
 
 func (c *Conn) learnID(reply []byte) error {

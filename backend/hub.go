@@ -45,6 +45,13 @@ func (n *Node) Hub(owner HubOwner, max int) *Hub {
 	if !n.closed {
 		h.c.dial()
 	}
+	if h.c.state == waiting { // there is no address
+		n.loop.After(0, func() {
+			if h.c.state == waiting {
+				owner.Down(true)
+			}
+		})
+	}
 	return h
 }
 
@@ -74,7 +81,7 @@ func (h *Hub) piece(b []byte, last bool) {
 		h.message, h.skipping = nil, !last
 		n := h.c.node
 		n.opt.Log.Log(noContext, levelOf(n.opt.Learned.trouble.first("long message")), "message passed over: it is too long",
-			"pool", n.opt.Pool, "node", n.opt.Name, "address", n.opt.Address, "limit", h.max)
+			"pool", n.opt.Pool, "node", n.opt.Name, "address", n.address, "limit", h.max)
 		return
 	case !last:
 		h.message = append(h.message, b...)

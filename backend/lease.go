@@ -119,7 +119,7 @@ func (l *Lease) Drop() {
 	l.holder = nil
 	c.node.forget(l)
 	if c.carries() && c.owes() {
-		c.node.owe(debt{id: c.hello.id, runID: c.hello.runID})
+		c.node.owe(c.debt())
 	}
 	c.stop()
 	c.node.wake()

@@ -86,7 +86,7 @@ func TestWhatIsRememberedOfAServersTroubleIsBounded(t *testing.T) {
 func TestANameThatDoesNotResolveIsAFailedAttemptThatIsLoggedOnceAndRepeated(t *testing.T) {
 	s := newScript(t)
 	var log bytes.Buffer
-	s.node.opt.Address = "redis-b:7002"
+	s.node.address = "redis-b:7002"
 	s.node.opt.Log = slog.New(slog.NewTextHandler(&log, nil))
 	c := s.node.Conn(2, 0)
 	s.write(c, 0)

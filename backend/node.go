@@ -37,7 +37,12 @@ type Waiter interface {
 
 // Options say how to talk to a server. They are shared and never changed.
 type Options struct {
-	Pool, Name, Address string
+	Pool, Name string
+	// Address is where the server is at first; "": that is not known yet.
+	Address string
+	// Primary has each handshake ask for the server's role, and refuse one that is no
+	// primary.
+	Primary bool
 	// Dial takes the place of the loop's, for servers that want more than a
 	// connection: TLS. nil: the loop's.
 	Dial func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler)
@@ -102,6 +107,7 @@ func (f *Facts) Slow() bool { return f.slow.Load() > 0 }
 type Node struct {
 	loop    ioloop.Loop
 	opt     *Options
+	address string // "": not known
 	conns   []*Conn
 	control *Conn // nil until it is needed
 	leases  []*Lease
@@ -123,7 +129,10 @@ type Node struct {
 
 // NewNode makes a node that has no connections yet.
 func NewNode(loop ioloop.Loop, opt *Options) *Node {
-	n := &Node{loop: loop, opt: opt}
+	n := &Node{loop: loop, opt: opt, address: opt.Address}
+	if n.address == "" {
+		n.judged = n.down("has no known primary: no sentinel has told of one yet")
+	}
 	opt.Fence.join(n)
 	return n
 }

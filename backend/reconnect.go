@@ -18,6 +18,9 @@ func (c *Conn) reconnect() {
 		c.state = stopped
 		return
 	}
+	if c.attempt.address != n.address {
+		c.afresh()
+	}
 	if lived := n.loop.Elapsed() - c.readySince; c.readySince != 0 && lived >= maxBackoff {
 		c.attempts = 0
 	} else if c.readySince != 0 {

@@ -38,12 +38,14 @@ func newScriptScene(t *testing.T, servers int) *scriptScene {
 // restart has server i lose its connection and all it knows.
 func (sc *scriptScene) restart(i int) {
 	sc.Helper()
-	h := sc.loop.dialled[i]
-	h.Closed(nil)
+	before := len(sc.loop.dialled)
+	sc.loop.dialled[i].Closed(nil)
 	sc.loop.sweep()
-	if last := sc.loop.dialled[len(sc.loop.dialled)-1]; last != h {
+	if len(sc.loop.dialled) != before+1 {
 		sc.Fatal("the server was not dialled again")
 	}
+	h := sc.loop.dialled[before]
+	sc.loop.dialled[i] = h
 	sc.runs++
 	sc.sent[i] = sc.opened(h, fmt.Sprintf("+OK\r\n:7\r\n$8\r\nrun_id:%c\r\n", 'a'+sc.runs))
 }

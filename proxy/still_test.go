@@ -108,7 +108,7 @@ func stillCoreWith(b testing.TB, n int, readers [][]int32, replicas ...string) (
 			name = replicas[i-n]
 		}
 		cfg.Preconnect = append(cfg.Preconnect, router.Place{Server: int32(i)})
-		cfg.Servers = append(cfg.Servers, &backend.Options{Pool: "main", Name: name, Queue: 1 << 30, Leases: 8, Connect: time.Second,
+		cfg.Servers = append(cfg.Servers, &backend.Options{Pool: "main", Name: name, Address: name, Queue: 1 << 30, Leases: 8, Connect: time.Second,
 			Request: time.Second, Slow: time.Second, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Log: log,
 			Rand: func() float64 { return 0 }})
 	}

@@ -1,0 +1,105 @@
+package backend
+
+import (
+	"slices"
+
+	"ringmain/ioloop"
+)
+
+// A node whose address changes does so in two steps, so that no loop uses the new
+// address while another still uses the old one: every loop's node leaves, and when all
+// have, each moves on.
+
+// Leave gives up the connections to the present address, and makes none until Move.
+// Nothing more is written there; what was sent and is unanswered ends now. What comes
+// meanwhile waits, unless the server is judged to be down.
+func (n *Node) Leave() {
+	if n.closed || n.address == "" {
+		return
+	}
+	n.address = ""
+	n.turn()
+}
+
+// Move gives the server's new address. What the health checks have found of the old one
+// is forgotten.
+func (n *Node) Move(address string) {
+	if n.closed {
+		return
+	}
+	n.address, n.judged = address, nil
+	n.debts = slices.Delete(n.debts, 0, max(0, len(n.debts)-maxDebts))
+	n.turn()
+	n.wake()
+}
+
+// maxDebts bounds what a node still owes to servers that it has left, which may never be
+// there again.
+const maxDebts = 8192
+
+// Address is where the server is; "": that is not known.
+func (n *Node) Address() string { return n.address }
+
+// turn has all connections follow the address.
+func (n *Node) turn() {
+	for _, c := range n.conns {
+		c.turn()
+	}
+	if n.control != nil {
+		n.control.turn()
+	}
+	if n.hub != nil {
+		n.hub.c.turn()
+	}
+	for _, l := range slices.Clone(n.leases) {
+		l.conn.turn()
+	}
+}
+
+// turn gives up what leads to another address, and dials the present one, if there is
+// one. What waits to be sent goes on waiting.
+func (c *Conn) turn() {
+	switch c.state {
+	case handshaking, ready:
+		c.giveUp("is no longer the primary", nil) // reconnect does the rest
+		return
+	case dialling:
+		c.attempt.gone = true
+	case waiting:
+		if c.redial != nil {
+			c.redial.Stop()
+		}
+	default:
+		return
+	}
+	c.afresh()
+	c.dial()
+}
+
+// afresh forgets how attempts at another address have ended.
+func (c *Conn) afresh() { c.attempts, c.readySince, c.failing = 0, 0, nil }
+
+// attempt is one dial, and the connection that it makes. It implements
+// ioloop.Handler.
+type attempt struct {
+	*Conn
+	address string
+	// gone: nobody waits for it any more.
+	gone bool
+}
+
+// Opened implements ioloop.Handler.
+func (a *attempt) Opened(conn ioloop.Conn, err error) {
+	if !a.gone {
+		a.Conn.Opened(conn, err)
+	} else if conn != nil {
+		conn.Abort()
+	}
+}
+
+// Closed implements ioloop.Handler.
+func (a *attempt) Closed(err error) {
+	if !a.gone {
+		a.Conn.Closed(err)
+	}
+}
