@@ -92,6 +92,17 @@ func (d *Detector) Suspect(now time.Time, server int, refused bool) {
 	}
 }
 
+// Replaced tells that a server has become another one, of which nothing is known yet: it is
+// taken to be up, and probed now. The outcome of a probe that is under way is not to be
+// told.
+func (d *Detector) Replaced(now time.Time, server int, reason string) Verdict {
+	s := &d.servers[server]
+	s.verdict = Verdict{Since: now, Reason: reason}
+	s.next, s.probing, s.refused = now, false, false
+	s.failures, s.successes, s.busy = 0, 0, time.Time{}
+	return s.verdict
+}
+
 // Probed takes what a probe says. slow: a command was under way that may rightly keep the
 // server from answering. It returns the server's new verdict if that has changed.
 func (d *Detector) Probed(now time.Time, server int, o Outcome, slow bool) (Change, bool) {

@@ -264,3 +264,26 @@ func TestTheFirstProbeDecidesOfAServerThatHasToProveItself(t *testing.T) {
 	c.pass(4 * time.Second)
 	c.is(Up, 2)
 }
+
+func TestAServerThatWasReplacedIsUpAndProbedAtOnce(t *testing.T) {
+	c := newCourse(t, usual)
+	c.server = silent
+	c.pass(4 * time.Second)
+	c.is(Down, 1)
+	c.server = fine
+	if v := c.d.Replaced(c.now, 0, "has moved"); v != (Verdict{Since: c.now, Reason: "has moved"}) || v != c.d.Verdict(0) {
+		t.Errorf("the verdict is %+v", v)
+	}
+	c.probes = 0
+	c.pass(10 * time.Millisecond)
+	if c.probes != 1 {
+		t.Errorf("%d probes", c.probes)
+	}
+	c.is(Up, 1)
+	c.server = silent
+	c.pass(4 * time.Second)
+	c.is(Down, 2) // and is held for a time
+	c.server = fine
+	c.pass(usual.Hold / 2)
+	c.is(Down, 2)
+}

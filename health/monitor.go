@@ -20,6 +20,9 @@ type Monitor struct {
 	detector *Detector
 	signals  chan signal
 	outcomes chan probed
+	replaced chan replacement
+	// turn counts how often each server was replaced.
+	turn []int
 }
 
 // signal is what the data path has met.
@@ -29,8 +32,15 @@ type signal struct {
 }
 
 type probed struct {
-	server  int
-	outcome Outcome
+	server, turn int
+	outcome      Outcome
+}
+
+// replacement is a server that has become another one.
+type replacement struct {
+	server int
+	reason string
+	apply  func(Verdict)
 }
 
 // maxSignals bounds the signals that wait. When more come the servers are probed soon
@@ -40,7 +50,27 @@ const maxSignals = 256
 // NewMonitor makes a monitor of a detector for n servers. Probe, Slow and Changed are to
 // be set before Run.
 func NewMonitor(d *Detector, n int) *Monitor {
-	return &Monitor{detector: d, signals: make(chan signal, maxSignals), outcomes: make(chan probed, n)}
+	return &Monitor{
+		detector: d, signals: make(chan signal, maxSignals), outcomes: make(chan probed, n),
+		replaced: make(chan replacement), turn: make([]int, n),
+	}
+}
+
+// Replace tells, while Run runs, that a server has become another one: a clause such as
+// "has moved" says why. What was found of it is forgotten, and apply is called with the new
+// verdict on the goroutine of Run, so that it comes between what is told of the old server
+// and what is told of the new one. It returns when apply has, or when ctx ends.
+func (m *Monitor) Replace(ctx context.Context, server int, reason string, apply func(Verdict)) {
+	done := make(chan struct{})
+	r := replacement{server, reason, func(v Verdict) {
+		defer close(done)
+		apply(v)
+	}}
+	select {
+	case m.replaced <- r:
+		<-done
+	case <-ctx.Done():
+	}
 }
 
 // Suspect tells that a connection to a server was refused or lost, or that it missed a
@@ -60,7 +90,13 @@ func (m *Monitor) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		for _, server := range m.detector.Due(time.Now()) {
-			probes.Go(func() { m.outcomes <- probed{server, m.Probe(ctx, server)} })
+			turn := m.turn[server]
+			probes.Go(func() {
+				select {
+				case m.outcomes <- probed{server, turn, m.Probe(ctx, server)}:
+				case <-ctx.Done():
+				}
+			})
 		}
 		timer.Reset(m.untilNext())
 		select {
@@ -69,7 +105,13 @@ func (m *Monitor) Run(ctx context.Context) error {
 		case <-timer.C:
 		case s := <-m.signals:
 			m.detector.Suspect(time.Now(), s.server, s.refused)
+		case r := <-m.replaced:
+			m.turn[r.server]++
+			r.apply(m.detector.Replaced(time.Now(), r.server, r.reason))
 		case p := <-m.outcomes:
+			if p.turn != m.turn[p.server] {
+				continue // it was another server's
+			}
 			if change, changed := m.detector.Probed(time.Now(), p.server, p.outcome, m.Slow(p.server)); changed {
 				m.Changed(change)
 			}

@@ -28,9 +28,9 @@ type Target struct {
 	Replica bool
 }
 
-// quiet keeps the client library from writing to the process's standard error output:
+// Quiet keeps the client library from writing to the process's standard error output:
 // what it would say of a server, outcomes say.
-var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+var Quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
 type silence struct{}
 
@@ -46,7 +46,7 @@ type Prober struct {
 
 // NewProber makes a prober; it connects when first asked. Close ends it.
 func NewProber(t Target) *Prober {
-	quiet()
+	Quiet()
 	dialer := &net.Dialer{Timeout: t.Timeout}
 	opt := &redis.Options{
 		Username: t.Username, Password: t.Password, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,

@@ -177,3 +177,49 @@ func TestAMonitorTellsOfChangesAndEndsWithItsProbes(t *testing.T) {
 		t.Errorf("changes: %+v", changes)
 	}
 }
+
+func TestWhatAProbeSaysOfAServerThatWasReplacedDoesNotCount(t *testing.T) {
+	settings := Settings{Interval: time.Hour, Fall: 1, Rise: 1, Hold: time.Millisecond, HoldMax: time.Second, Slow: time.Second}
+	m := NewMonitor(NewDetector(1, settings, time.Now(), func() float64 { return 0 }), 1)
+	asked, answer := make(chan string), make(chan Outcome)
+	var mu sync.Mutex
+	current := "old"
+	m.Probe = func(ctx context.Context, server int) Outcome {
+		mu.Lock()
+		who := current
+		mu.Unlock()
+		asked <- who
+		if who == "new" {
+			return Outcome{Failed, "is new"}
+		}
+		return <-answer
+	}
+	m.Slow = func(int) bool { return false }
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var told []string
+	m.Changed = func(c Change) {
+		told = append(told, c.Reason)
+		cancel()
+	}
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = m.Run(ctx) })
+	if who := <-asked; who != "old" {
+		t.Errorf("%s is probed first", who)
+	}
+	m.Replace(ctx, 0, "has moved", func(v Verdict) {
+		mu.Lock()
+		current = "new"
+		mu.Unlock()
+		told = append(told, v.Reason)
+	})
+	answer <- Outcome{Failed, "is old"}
+	if who := <-asked; who != "new" {
+		t.Errorf("%s is probed then", who)
+	}
+	ended.Wait()
+	if got := strings.Join(told, ", "); got != "has moved, is new" {
+		t.Errorf("told: %s", got)
+	}
+	m.Replace(ctx, 0, "x", func(Verdict) { t.Error("it is applied after the end") })
+}
