@@ -24,7 +24,7 @@ const (
 // its own: everything points downwards. Tests may import anything.
 var mayImport = map[string][]string{
 	"main": {"app", "cli", "config"},
-	"app": {"admin", "backend", "command", "config", "counter", "embedded", "health", "ioloop", "lock",
+	"app": {"admin", "backend", "command", "config", "counter", "discovery", "embedded", "health", "ioloop", "lock",
 		"metric", "proxy", "quorum", "resp", "router", "topology"},
 	"cli": {"app", "command", "config", "health", "quorum", "resp", "router", "topology"},
 
@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"lock":     {"quorum"},
 	"counter":  {"quorum"},
 	"topology": {"health", "router"},
+
+	"discovery": {"health"},
 
 	"command":  nil,
 	"config":   nil,

@@ -6,12 +6,13 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmain/config"
 	"ringmain/health"
+	"ringmain/proxy"
 	"ringmain/proxy/local"
-	"ringmain/router"
 )
 
 // watchers probe the servers of all pools, and know what is thought of each.
@@ -20,13 +21,15 @@ type watchers struct {
 
 	mu       sync.Mutex
 	verdicts []health.Verdict // by the server's index in servers.all
+	// addresses are where the servers are now; "": that is not known.
+	addresses []string
 }
 
 // watched are a pool's servers, and how they are probed.
 type watched struct {
 	indices []int // in servers.all
 	monitor *health.Monitor
-	probers []*health.Prober
+	probers []atomic.Pointer[health.Prober] // nil: it is not known where the server is
 }
 
 // buildHealth has each pool's servers judged, from when the loops run on.
@@ -35,6 +38,7 @@ func (a *App) buildHealth(s *servers) {
 	now := time.Now()
 	for i := range a.health.verdicts {
 		a.health.verdicts[i].Since = now
+		a.health.addresses = append(a.health.addresses, s.options[i].Address)
 	}
 	for name, pool := range a.cfg.Pools {
 		a.health.add(s, name, pool, now)
@@ -45,78 +49,97 @@ func (a *App) buildHealth(s *servers) {
 func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time) {
 	w := &watched{}
 	for i, server := range s.all {
-		if server.Pool != name {
-			continue
+		if server.Pool == name {
+			w.indices = append(w.indices, i)
 		}
-		w.indices = append(w.indices, i)
-		w.probers = append(w.probers, health.NewProber(h.target(s, i, server, pool)))
 	}
+	w.probers = make([]atomic.Pointer[health.Prober], len(w.indices))
 	settings := health.Settings{
 		Interval: time.Duration(pool.Health.Interval), Fall: pool.Health.Fall, Rise: pool.Health.Rise,
 		Hold: time.Duration(pool.Health.Hold), HoldMax: time.Duration(pool.Health.HoldMax), Slow: time.Duration(pool.Timeouts.Slow),
 	}
-	n := len(w.probers)
-	detector := health.NewDetector(n, settings, now, rand.Float64)
-	for k, i := range w.indices {
-		if s.isReplica(i) {
-			detector.Doubt(k, "has yet to show that it is a replica")
-			h.verdicts[i] = detector.Verdict(k)
-		}
-	}
-	w.monitor = health.NewMonitor(detector, n)
-	w.monitor.Probe = func(ctx context.Context, k int) health.Outcome { return w.probers[k].Probe(ctx) }
+	detector := health.NewDetector(len(w.indices), settings, now, rand.Float64)
+	w.monitor = health.NewMonitor(detector, len(w.indices))
+	w.monitor.Probe = func(ctx context.Context, k int) health.Outcome { return w.probers[k].Load().Probe(ctx) }
 	w.monitor.Slow = func(k int) bool { return s.options[w.indices[k]].Learned.Slow() }
+	found := s.found[name]
 	for k, i := range w.indices {
-		s.options[i].Suspect = func(refused bool) { w.monitor.Suspect(k, refused) }
+		opt := s.options[i]
+		opt.Suspect = func(refused bool) { w.monitor.Suspect(k, refused) }
+		switch {
+		case opt.Address == "":
+			detector.Doubt(k, found.Unknown(k))
+		case s.isReplica(i):
+			detector.Doubt(k, "has yet to show that it is a replica")
+			fallthrough
+		default:
+			w.probers[k].Store(health.NewProber(h.target(s, i, opt.Address, pool)))
+		}
+		h.verdicts[i] = detector.Verdict(k)
+	}
+	if found != nil {
+		h.follow(s, w, found, pool)
 	}
 	h.app.later = append(h.app.later, func(ctx context.Context) error {
 		w.monitor.Changed = func(c health.Change) { h.changed(ctx, s, w.indices[c.Server], c.Verdict) }
 		err := w.monitor.Run(ctx)
-		for _, p := range w.probers {
-			_ = p.Close() // of a connection that carries nothing
+		for i := range w.probers {
+			if p := w.probers[i].Load(); p != nil {
+				_ = p.Close() // of a connection that carries nothing
+			}
 		}
 		return err
 	})
 }
 
-// target is how a server is probed.
-func (h *watchers) target(s *servers, i int, server router.Server, pool *config.Pool) health.Target {
+// target is how a server at address is probed.
+func (h *watchers) target(s *servers, i int, address string, pool *config.Pool) health.Target {
 	opt := s.options[i]
 	t := health.Target{
-		Network: "tcp", Address: server.Address, Username: opt.Username, Password: opt.Password,
+		Network: "tcp", Address: address, Username: opt.Username, Password: opt.Password,
 		ClientName: opt.ClientName, Timeout: time.Duration(pool.Health.Timeout), Replica: s.isReplica(i),
 	}
-	if path, isUnix := strings.CutPrefix(server.Address, "unix:"); isUnix {
+	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
 		t.Network, t.Address = "unix", path
 	}
-	if secrets := s.secrets[server.Pool]; secrets != nil {
-		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(server, pool)) }
+	if secrets := s.secrets[opt.Pool]; secrets != nil {
+		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(address, pool)) }
 	}
 	return t
 }
-
-// again is how long a loop that has no room for news is left alone.
-const again = 10 * time.Millisecond
 
 // changed makes a verdict known: to the log, to INFO, and to every loop.
 func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verdict) {
 	h.mu.Lock()
 	h.verdicts[i] = v
+	address := h.addresses[i]
 	h.mu.Unlock()
 	server, reason := s.all[i], ""
-	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", server.Address)
+	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", address)
 	if v.State == health.Down {
 		reason = v.Reason
 		log.Warn("server is down", "reason", "it "+v.Reason, "falls", v.Falls)
 	} else {
 		log.Info("server is up", "reason", "it "+v.Reason)
 	}
-	for _, w := range h.app.loops {
-		for !w.loop.Post(func() { w.core.Judge(i, reason) }) {
+	h.app.everywhere(ctx, func(c *proxy.Core) { c.Judge(i, reason) })
+}
+
+// everywhere has f called on every loop. wait returns when all have called it, or when ctx
+// ends.
+func (a *App) everywhere(ctx context.Context, f func(*proxy.Core)) (wait func()) {
+	done := make(chan struct{}, len(a.loops))
+	for _, w := range a.loops {
+		post(ctx, w.loop, func() {
+			f(w.core)
+			done <- struct{}{}
+		})
+	}
+	return func() {
+		for range a.loops {
 			select {
 			case <-ctx.Done():
-				return
-			case <-time.After(again):
+			case <-done:
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ringmain/backend"
 	"ringmain/config"
+	"ringmain/discovery"
 	"ringmain/embedded"
 	"ringmain/ioloop"
 	"ringmain/proxy/local"
@@ -28,6 +29,9 @@ type servers struct {
 	// preconnect are the places to connect to at once.
 	preconnect []router.Place
 	secrets    map[string]*certificates // by pool, of those with TLS
+	// found are those who find out where the servers are, by pool, where that is not in
+	// the configuration.
+	found map[string]*discovery.Watcher
 }
 
 // buildServers places the pools' servers, starting the embedded ones.
@@ -44,7 +48,7 @@ func (a *App) buildServers() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}}
+	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}, found: map[string]*discovery.Watcher{}}
 	for name, p := range a.cfg.Pools {
 		if p.Secure.On {
 			if s.secrets[name], err = newCertificates("pools."+name+".tls", p.Secure.Files(), a.log, forServers); err != nil {
@@ -57,13 +61,14 @@ func (a *App) buildServers() (*servers, error) {
 		p := a.cfg.Pools[server.Pool]
 		opt := a.serverOptions(server, p)
 		if c := s.secrets[server.Pool]; c != nil {
-			opt.Dial = dialTLS(c, serverName(server, p))
+			opt.Dial = dialTLS(c, p)
 		}
 		s.options = append(s.options, opt)
 		if p.Preconnect {
 			s.preconnect = append(s.preconnect, router.Place{Server: int32(i), Database: int32(p.Database)})
 		}
 	}
+	a.buildDiscovery(s)
 	return s, nil
 }
 
@@ -100,7 +105,7 @@ const maxLeases = 4096
 
 func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Options {
 	return &backend.Options{
-		Pool: server.Pool, Name: server.Name, Address: server.Address,
+		Pool: server.Pool, Name: server.Name, Address: server.Address, Primary: p.Discovered(),
 		Connect: time.Duration(p.Timeouts.Connect), Request: time.Duration(p.Timeouts.Request), Slow: time.Duration(p.Timeouts.Slow),
 		Username: p.Auth.Username, Password: p.Auth.Password.Reveal(),
 		ClientName: "ringmain-" + a.incarnation,
@@ -110,10 +115,10 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 	}
 }
 
-// dialTLS dials with TLS a server whose certificate must be for name.
-func dialTLS(secrets *certificates, name string) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
-	cfg := func() *tls.Config { return tlsFor(secrets, name) }
+// dialTLS dials a pool's servers with TLS.
+func dialTLS(secrets *certificates, p *config.Pool) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
 	return func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler) {
+		cfg := func() *tls.Config { return tlsFor(secrets, serverName(address, p)) }
 		loop.(*netLoop).DialTLS(address, timeout, cfg, h)
 	}
 }
@@ -125,9 +130,9 @@ func tlsFor(secrets *certificates, name string) *tls.Config {
 	return c
 }
 
-// serverName is what a server's certificate must be for.
-func serverName(server router.Server, p *config.Pool) string {
-	return cmp.Or(p.Secure.ServerName, hostOf(server.Address))
+// serverName is what the certificate of a server at address must be for.
+func serverName(address string, p *config.Pool) string {
+	return cmp.Or(p.Secure.ServerName, hostOf(address))
 }
 
 // hostOf is the host of an address that has been checked.

@@ -227,6 +227,26 @@ func TestExplainFollowsAListenerOrAPool(t *testing.T) {
 	}
 }
 
+const sentinelPool = `
+pools:
+  main:
+    discovery: sentinel
+    sentinel: {addresses: ['127.0.0.1:26379']}
+    nodes: [{name: a, master: one}, {master: two}]
+`
+
+func TestServersThatSentinelsTellOfAreNamedAsTheyCallThem(t *testing.T) {
+	for line, want := range map[string]string{
+		"check":            "is valid: 1 listener, 1 pool, 2 servers",
+		"explain x":        "primary \"two\" of the sentinels",
+		"explain --json x": `"server":{"name":"a","address":"","master":"one"},"next":[{"name":"two","address":"","master":"two"}]`,
+	} {
+		if code, stdout, stderr := call(t, sentinelPool, strings.Fields(line)...); code != ExitOK || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit code %d, %s%s", line, code, stdout, stderr)
+		}
+	}
+}
+
 func TestKeysAreTheBytesTypedUnlessEscapesAreAskedFor(t *testing.T) {
 	for typed, want := range map[string]string{
 		`a`: "a", `\n`: "\n", `\x00\xfF`: "\x00\xff", `\u00e9`: "é", `é"'`: `é"'`, `\\x`: `\x`, `\101`: "A", "\xff\xe9a": "\xff\xe9a",

@@ -109,12 +109,30 @@ func scopeOf(cfg *config.Config, snapshot *router.Snapshot, listener int, pool s
 // server is where a key may live.
 type server struct {
 	Name string `json:"name"`
-	// Address is empty for an embedded server, which has one only while it runs.
+	// Address is empty for an embedded server, which has one only while it runs, and for
+	// one of which sentinels tell where it is.
 	Address string `json:"address"`
+	// Master is what the sentinels call it.
+	Master string `json:"master,omitempty"`
 }
 
 func (s server) String() string {
-	return strconv.Quote(s.Name) + "\t" + cmp.Or(s.Address, "embedded")
+	where := cmp.Or(s.Address, "embedded")
+	if s.Master != "" {
+		where = "primary " + strconv.Quote(s.Master) + " of the sentinels"
+	}
+	return strconv.Quote(s.Name) + "\t" + where
+}
+
+// serverOf is a server as it is explained.
+func serverOf(cfg *config.Config, s router.Server) server {
+	out := server{Name: s.Name, Address: s.Address}
+	for _, n := range cfg.Pools[s.Pool].Nodes {
+		if n.Name == s.Name {
+			out.Master = n.Master
+		}
+	}
+	return out
 }
 
 // explanation is what is said of one key.
@@ -152,12 +170,12 @@ func explanationOf(cfg *config.Config, snapshot *router.Snapshot, scope router.S
 		out.Route = &e.Route
 	}
 	for i, choice := range e.Choices {
-		s := snapshot.Servers[choice]
+		s := serverOf(cfg, snapshot.Servers[choice])
 		if i == 0 {
-			out.Server = server{s.Name, s.Address}
+			out.Server = s
 			out.addReplicas(cfg.Pools[e.Pool], s.Name)
 		} else {
-			out.Next = append(out.Next, server{s.Name, s.Address})
+			out.Next = append(out.Next, s)
 		}
 	}
 	return out

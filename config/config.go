@@ -198,6 +198,10 @@ type Pool struct {
 	// Nodes are the servers. Their names and addresses are unique in the pool. One
 	// of which nothing else is to be said may be written as its address alone.
 	Nodes []Node `yaml:"nodes"`
+	// Discovery says how the servers' addresses are known: static, they are in Nodes; or
+	// sentinel, sentinels tell where each primary is, and failovers are followed.
+	Discovery string   `yaml:"discovery"`
+	Sentinel  Sentinel `yaml:"sentinel"`
 	// Database is the one on the servers that holds the pool's keys, and that
 	// clients see as database 0: 0 to 2,147,483,646.
 	Database int `yaml:"database"`
@@ -252,12 +256,15 @@ func (t *PoolTLS) isPresent() { t.On = true }
 // Node is one server of a pool.
 type Node struct {
 	// Name decides which keys the server gets: a server that moves keeps them
-	// as long as its name stays. Empty in the file: the address as written.
+	// as long as its name stays. Empty in the file: the address as written, or Master.
 	Name string `yaml:"name"`
 	// Address is host:port, [::1]:6379, or unix: and the absolute path of a
 	// socket. A host's name is looked up whenever a connection is made,
 	// and has one address (127.0.0.1 and ::1 count as one).
 	Address string `yaml:"address"`
+	// Master takes the place of Address where Redis Sentinel tells that: what the
+	// sentinels call the primary, at most 128 visible ASCII characters.
+	Master string `yaml:"master"`
 	// Weight is the server's share, relative to the others': 1 to 100. With
 	// ring a unit is 640 points; with jump all weights are 1; ketama and modula
 	// take larger ones, up to 1,000,000 and 2,000,000.
@@ -266,6 +273,15 @@ type Node struct {
 	// pool's reads says so: at most 16. Ringmain does not make them replicas, but looks
 	// whether they are.
 	Replicas []string `yaml:"replicas"`
+}
+
+// Sentinel is whom to ask where the primaries are, for discovery: sentinel.
+type Sentinel struct {
+	// Addresses are those of all the sentinels, host:port: 1 to 16. They are spoken to
+	// without TLS.
+	Addresses []string `yaml:"addresses"`
+	// Auth is what Ringmain presents to the sentinels.
+	Auth Auth `yaml:"auth"`
 }
 
 // UnmarshalText reads a node that is written as its address alone.
@@ -306,7 +322,7 @@ type Health struct {
 	HoldMax Duration `yaml:"hold_max"`
 }
 
-// Auth is what Ringmain presents to the servers: a user name and a password.
+// Auth is what Ringmain presents to servers: a user name and a password.
 //
 // In a resolved configuration Password holds the password, wherever it came from,
 // and the other sources are empty.
@@ -349,6 +365,7 @@ func DefaultPool() *Pool {
 		Distribution: "ring",
 		Hash:         "xxh64",
 		HashTag:      "{}",
+		Discovery:    "static",
 		OnNodeDown:   "fail",
 		Reads:        ReadsFrom()[0],
 		Timeouts: PoolTimeouts{

@@ -67,7 +67,7 @@ func TestAnImportedPoolHasTheOldOnesSettings(t *testing.T) {
 	p := c.Pools["cache-v1"]
 	got := fmt.Sprint(p.Distribution, p.Hash, p.HashTag, p.Database, p.Preconnect, p.Timeouts, p.Nodes, c.Limits.Clients, c.Listeners)
 	want := "modula" + "murmur" + "$$" + "0 true {500ms 1m 1m} " +
-		"[{redis-1.example:6379 redis-1.example:6379 1 []} {one [::1]:6379 2 []} {10.0.0.1 10.0.0.1:11211 3 []} {sock unix:/run/redis.sock 4 []} {/run/other.sock: unix:/run/other.sock 1 []}] " +
+		"[{redis-1.example:6379 redis-1.example:6379  1 []} {one [::1]:6379  2 []} {10.0.0.1 10.0.0.1:11211  3 []} {sock unix:/run/redis.sock  4 []} {/run/other.sock: unix:/run/other.sock  1 []}] " +
 		"500 [{0.0.0.0:22121  {false   } true}]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -41,9 +41,8 @@ func (c *Config) resolve(root fs.FS) {
 	c.lower("limits.node_queue", &l.NodeQueue)
 	for _, p := range c.Pools {
 		for i := range p.Nodes {
-			if n := &p.Nodes[i]; n.Name == "" {
-				n.Name = n.Address
-			}
+			n := &p.Nodes[i]
+			n.Name = n.name()
 		}
 	}
 }
@@ -65,6 +64,7 @@ func (c *Config) readSecrets() Faults {
 	v := &validator{}
 	for name, p := range c.Pools {
 		v.readSecret(join("pools", name)+".auth", p.Auth.source())
+		v.readSecret(join("pools", name)+".sentinel.auth", p.Sentinel.Auth.source())
 	}
 	for i := range c.Users {
 		v.readSecret(fmt.Sprintf("users[%d]", i), c.Users[i].source())

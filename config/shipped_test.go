@@ -70,7 +70,7 @@ func TestTheShippedFileIsOneBlockAwayFromRealServers(t *testing.T) {
 
 func TestTheShippedFileNamesEveryKey(t *testing.T) {
 	said := map[string]int{}
-	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:")} {
+	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:", "# sentinel:")} {
 		_, d := decodeFile([]byte(text))
 		maps.Copy(said, d.lines)
 	}

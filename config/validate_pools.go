@@ -52,7 +52,8 @@ func (v *validator) pool(path string, p *Pool) {
 		v.fault(path, "must have nodes, or embedded servers (1 to 16)")
 	}
 	inRange(v, path+".embedded", p.Embedded, 0, 16)
-	v.nodes(path+".nodes", p.Nodes)
+	v.discovery(path, p)
+	v.nodes(path+".nodes", p.Nodes, p.Discovered())
 	inRange(v, path+".database", p.Database, 0, maxDatabase)
 	v.placement(path, p)
 	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
@@ -66,7 +67,10 @@ func (v *validator) pool(path string, p *Pool) {
 	inRange(v, path+".timeouts.request", t.Request, Millisecond, 10*Minute)
 	inRange(v, path+".timeouts.slow", t.Slow, max(t.Request, Millisecond), 24*Hour)
 	v.health(path+".health", &p.Health)
-	v.auth(path+".auth", p)
+	v.auth(path+".auth", &p.Auth)
+	if p.Embedded != 0 && p.Auth.source().given() == 1 {
+		v.fault(path+".auth", "embedded servers have no password")
+	}
 	v.poolTLS(path+".tls", p)
 }
 
@@ -79,34 +83,50 @@ func (v *validator) health(path string, h *Health) {
 	inRange(v, path+".hold_max", h.HoldMax, max(h.Hold, 0), 24*Hour)
 }
 
-func (v *validator) nodes(path string, nodes []Node) {
-	names, addresses := map[string]int{}, map[string]int{}
+func (v *validator) nodes(path string, nodes []Node, sentinel bool) {
+	names, places := map[string]int{}, map[string]int{}
 	for i, n := range nodes {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		v.node(at, n)
-		name := cmp.Or(n.Name, n.Address)
+		v.node(at, n, sentinel)
+		name := n.name()
 		first, twice := names[name]
 		switch {
 		case !twice:
 			names[name] = i
-		case n.Name != "" || nodes[first].Name != "": // else it is the address that is there twice
+		case n.Name != "" || nodes[first].Name != "": // else it is the address or master that is there twice
 			v.fault(at+".name", "%q is the name of %s[%d] too", clip(name), path, first)
 		}
-		a, err := splitAddress(n.Address)
-		if err != nil {
+		key, place := ".address", ""
+		if a, err := splitAddress(n.Address); err == nil {
+			place = a.String()
+		}
+		if sentinel {
+			key, place = ".master", n.Master
+		}
+		if place == "" {
 			continue
 		}
-		if first, twice := addresses[a.String()]; twice {
-			v.fault(at+".address", "is that of %s[%d] too", path, first)
+		if first, twice := places[place]; twice {
+			v.fault(at+key, "is that of %s[%d] too", path, first)
 		} else {
-			addresses[a.String()] = i
+			places[place] = i
 		}
 	}
 }
 
-func (v *validator) node(path string, n Node) {
+// name is the node's, also if the file has none.
+func (n *Node) name() string { return cmp.Or(n.Name, n.Address, n.Master) }
+
+func (v *validator) node(path string, n Node, sentinel bool) {
 	if len(n.Name) > maxName || strings.ContainsFunc(n.Name, notVisible) {
 		v.fault(path+".name", "must be at most %d visible ASCII characters, is %q", maxName, clip(n.Name))
+	}
+	if sentinel {
+		v.master(path, n)
+		return
+	}
+	if n.Master != "" {
+		v.fault(path+".master", "is for discovery: sentinel")
 	}
 	v.serverAddress(path+".address", n.Address)
 }
@@ -144,16 +164,13 @@ func (v *validator) poolTLS(path string, p *Pool) {
 	}
 }
 
-func (v *validator) auth(path string, p *Pool) {
-	a := &p.Auth
+func (v *validator) auth(path string, a *Auth) {
 	given := a.source().given()
 	switch {
 	case given > 1:
 		v.fault(path, "password, password_file and password_env exclude each other")
 	case given == 0 && a.Username != "":
 		v.fault(path, "username needs password, password_file or password_env")
-	case given == 1 && p.Embedded != 0:
-		v.fault(path, "embedded servers have no password")
 	}
 	if Size(len(a.Username)) > maxSecret {
 		v.fault(path+".username", "must be at most %v", maxSecret)

@@ -36,7 +36,7 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 	}
 	nameless := 0
 	for _, n := range p.Nodes {
-		if n.Name == "" {
+		if n.Name == "" && n.Address != "" {
 			nameless++
 		}
 	}
@@ -54,6 +54,7 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 		v.fault(path+".reads", "%s is the same as primary: no node has replicas", p.Reads)
 	}
 	v.passwordWarning(path+".auth.password", p.Auth.Password, d)
+	v.passwordWarning(path+".sentinel.auth.password", p.Sentinel.Auth.Password, d)
 }
 
 // passwordWarning finds a password that stands in the file.
@@ -71,10 +72,10 @@ func (v *validator) sharedDatabases(c *Config) {
 		p, reported := c.Pools[name], false
 		for i, n := range p.Nodes {
 			a, err := splitAddress(n.Address)
-			if err != nil {
+			if err != nil && n.Master == "" {
 				continue
 			}
-			place := fmt.Sprintf("%v %d", a, p.Database)
+			place := fmt.Sprintf("%v %s %s %d", a, n.Master, p.Sentinel.Addresses, p.Database)
 			other, taken := first[place]
 			switch {
 			case !taken:

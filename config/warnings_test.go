@@ -30,6 +30,12 @@ func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
 			"  a:\n    nodes: [{name: x, address: 'H:1'}]", `f:3: pools.b.nodes[0]: is a server of pool "a" too`},
 		"two databases of a server": {"listeners: [{address: '127.0.0.1:1', pool: a}, {address: '127.0.0.1:2', pool: b}]\npools:\n  b: {database: 1, nodes: [{name: x, address: 'h:1'}]}\n" +
 			"  a:\n    nodes: [{name: x, address: 'H:1'}]", ""},
+		"primaries of sentinels have names": {"pools: {main: {discovery: sentinel, sentinel: {addresses: ['h:1']}, nodes: [{master: a}]}}", ""},
+		"a password of sentinels": {"pools:\n  main:\n    discovery: sentinel\n    sentinel: {addresses: ['h:1'], auth: {password: hunter2}}\n    nodes: [{master: a}]",
+			"f:4: pools.main.sentinel.auth.password: is in the file itself"},
+		"a primary of two pools": {"listeners: [{address: '127.0.0.1:1', pool: a}, {address: '127.0.0.1:2', pool: b}]\npools:\n" +
+			"  b: {discovery: sentinel, sentinel: {addresses: ['h:1']}, nodes: [{master: x}]}\n" +
+			"  a: {discovery: sentinel, sentinel: {addresses: ['h:1']}, nodes: [{master: y}, {master: x}]}", `f:3: pools.b.nodes[0]: is a server of pool "a" too`},
 		"replicas that nobody reads": {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1', replicas: ['h:2']}]",
 			"f:3: pools.main.nodes: replicas are not used"},
 		"reads without replicas":     {"pools:\n  main:\n    embedded: 0\n    nodes: [{name: a, address: 'h:1'}]\n    reads: any", "f:5: pools.main.reads: any is the same as primary"},

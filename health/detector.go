@@ -98,7 +98,7 @@ func (d *Detector) Suspect(now time.Time, server int, refused bool) {
 func (d *Detector) Replaced(now time.Time, server int, reason string) Verdict {
 	s := &d.servers[server]
 	s.verdict = Verdict{Since: now, Reason: reason}
-	s.next, s.probing, s.refused = now, false, false
+	s.next, s.probing, s.refused, s.unproved = now, false, false, false
 	s.failures, s.successes, s.busy = 0, 0, time.Time{}
 	return s.verdict
 }

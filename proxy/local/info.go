@@ -45,6 +45,7 @@ type View struct {
 type ServerState struct {
 	Pool, Name string
 	Replica    bool
+	Address    string // "": that is not known
 	Down       bool
 	Version    string // "" as long as it has not told
 	InFlight   int    // requests that await their replies
@@ -267,7 +268,7 @@ func (a *Answers) serversSection(v *View) string {
 				state = "down"
 			}
 		}
-		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.InFlight, judged)
+		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,address=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.Address, s.InFlight, judged)
 	}
 	return text.String()
 }

@@ -104,7 +104,7 @@ func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
 func viewOf(own int, info string) *View {
 	v := &View{Totals: NewTotals(own), Counts: &Counts{Commands: make([]CommandCount, command.Len()+1), Errors: map[string]uint64{"ERR": 2, "WRONGTYPE": 1},
 		Received: 100, Sent: 200, Blocked: 3, Tracking: 4},
-		Servers: []ServerState{{Pool: "p", Name: "a", Version: "7.0.15", InFlight: 5}, {Pool: "p", Name: "b", Down: true}, {Pool: "q", Name: "c"}}}
+		Servers: []ServerState{{Pool: "p", Name: "a", Address: "h:1", Version: "7.0.15", InFlight: 5}, {Pool: "p", Name: "b", Down: true}, {Pool: "q", Name: "c"}}}
 	v.Counts.Commands[command.ByName([]byte("get")).ID()] = CommandCount{Calls: 2, Failed: 1, Rejected: 3, Spent: 5 * time.Microsecond}
 	v.Totals.Add("a", [][]byte{redcon.AppendBulkString(nil, info)})
 	return v
@@ -116,8 +116,8 @@ func TestInfoDoesNotGiveAnEarlierVerdictForWhatConnectionsMeetNow(t *testing.T) 
 		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Down: true, Since: time.Unix(7, 0), Reason: "loads its data"}}
 	}
 	text := string(a.AppendInfo(nil, 2, []string{"servers"}, viewOf(0, "")))
-	for _, want := range []string{"in_flight=5,since=5,reason=answers again\r\n", "name=b,pool=p,state=down,version=,in_flight=0,reason=connections to it fail\r\n",
-		"name=c,pool=q,state=down,version=,in_flight=0,since=7,reason=loads its data\r\n"} {
+	for _, want := range []string{"in_flight=5,since=5,reason=answers again\r\n", "name=b,pool=p,state=down,version=,address=,in_flight=0,reason=connections to it fail\r\n",
+		"name=c,pool=q,state=down,version=,address=,in_flight=0,since=7,reason=loads its data\r\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %q: %q", want, text)
 		}
@@ -133,7 +133,7 @@ func TestInfoGivesTheSectionsAskedFor(t *testing.T) {
 		"total_commands_processed:11\r\ntotal_net_input_bytes:100\r\ntotal_net_output_bytes:200\r\ntotal_error_replies:3\r\n",
 		"total_connections_received:7\r\n", "# Keyspace\r\ndb0:keys=2,expires=0,avg_ttl=0\r\ndb3:keys=7,expires=1,avg_ttl=9\r\n",
 		"# Pools\r\npool0:name=p,servers=2,up=1\r\npool1:name=q,servers=1,up=1\r\n",
-		"server0:name=a,pool=p,state=up,version=7.0.15,in_flight=5\r\nserver1:name=b,pool=p,state=down,version=,in_flight=0\r\n",
+		"server0:name=a,pool=p,state=up,version=7.0.15,address=h:1,in_flight=5\r\nserver1:name=b,pool=p,state=down,version=,address=,in_flight=0\r\n",
 		"# Errorstats\r\nerrorstat_ERR:count=2\r\nerrorstat_WRONGTYPE:count=1\r\n"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("INFO lacks %q: %q", want, all)
