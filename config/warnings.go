@@ -11,9 +11,14 @@ import (
 func (c *Config) warnings(d *decoder) []Fault {
 	w := &validator{}
 	for i, l := range c.Listeners {
-		if a, err := splitAddress(l.Address); err == nil && !a.local() && !c.knowsClients(l) {
+		a, err := splitAddress(l.Address)
+		switch {
+		case err != nil || a.local():
+		case !c.knowsClients(l):
 			w.fault(fmt.Sprintf("listeners[%d].address", i), "every machine that reaches %s may run every command: clients are not asked who they are",
 				clip(l.Address))
+		case !l.Secure.On:
+			w.fault(fmt.Sprintf("listeners[%d].address", i), "without tls, passwords and data travel to %s as anybody on the way can read them", clip(l.Address))
 		}
 	}
 	w.userWarnings(c, d)

@@ -23,6 +23,8 @@ func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
 		"embedded servers": {"pools: {main: {embedded: 1}}", "f:1: pools.main.embedded: embedded servers are for trying"},
 		"an open listener": {"listeners: [{address: ':1', allow_open: true}]\npools: {main: {nodes: [{name: a, address: 'h:1'}]}}",
 			"f:1: listeners[0].address: every machine that reaches :1"},
+		"passwords in the clear": {"listeners: [{address: ':1'}]\nusers: [{name: a, password_env: RINGMAIN_TEST_PASSWORD, access: read}]\npools: {main: {nodes: [{name: a, address: 'h:1'}]}}",
+			"f:1: listeners[0].address: without tls, passwords and data travel to :1"},
 		"a socket": {"listeners: [{address: unix:/a}]\npools: {main: {nodes: [{name: a, address: unix:/b}]}}", ""},
 		"several routes": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes:\n  - {prefix: x, pool: main}\n  - {pool: main}",
 			"f:4: routes[1]: commands on the whole fleet"},

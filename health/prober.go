@@ -49,7 +49,7 @@ func NewProber(t Target) *Prober {
 	Quiet()
 	dialer := &net.Dialer{Timeout: t.Timeout}
 	opt := &redis.Options{
-		Username: t.Username, Password: t.Password, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,
+		OnConnect: t.logIn, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			if t.TLS == nil {
 				return dialer.DialContext(ctx, t.Network, t.Address)
@@ -61,6 +61,18 @@ func NewProber(t Target) *Prober {
 		MaxRetries: -1, PoolSize: 1, MaxActiveConns: 1, DialerRetries: 1,
 	}
 	return &Prober{client: redis.NewClient(opt), timeout: t.Timeout, replica: t.Replica}
+}
+
+// logIn sends AUTH, as the data path does: HELLO would let a password pass that nobody has
+// asked for.
+func (t *Target) logIn(ctx context.Context, conn *redis.Conn) error {
+	switch {
+	case t.Password == "":
+		return nil
+	case t.Username == "":
+		return conn.Auth(ctx, t.Password).Err()
+	}
+	return conn.AuthACL(ctx, t.Username, t.Password).Err()
 }
 
 // Close ends the prober's connection.

@@ -130,6 +130,50 @@ func TestAReplicaIsFitWhileItFollowsItsPrimary(t *testing.T) {
 	}
 }
 
+func TestALoginIsMadeAsTheDataPathMakesIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		user, password, want string
+		reply                func(redcon.Conn)
+		outcome              Outcome
+	}{
+		"nobody":   {"", "", "", nil, Outcome{}},
+		"password": {"", "pw", "auth pw", func(c redcon.Conn) { c.WriteString("OK") }, Outcome{}},
+		"user":     {"joe", "pw", "auth joe pw", func(c redcon.Conn) { c.WriteString("OK") }, Outcome{}},
+		"wrong": {"", "pw", "auth pw", func(c redcon.Conn) { c.WriteError("WRONGPASS invalid username-password pair") },
+			Outcome{Failed, "refuses the proxy's login (wrong user or password)"}},
+		"not asked for": {"", "pw", "auth pw", func(c redcon.Conn) { c.WriteError("ERR AUTH <password> called without any password configured") },
+			Outcome{Failed, "answers with an error (ERR AUTH <password> called without any password configured)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			got := ""
+			p := NewProber(Target{Network: "tcp", Username: test.user, Password: test.password, Timeout: 500 * time.Millisecond,
+				Address: fake(t, func(conn redcon.Conn, args []string) {
+					switch args[0] {
+					case "auth":
+						mu.Lock()
+						got = strings.Join(args, " ")
+						mu.Unlock()
+						test.reply(conn)
+					case "ping":
+						conn.WriteString("PONG")
+					default:
+						conn.WriteError("ERR unknown command")
+					}
+				})})
+			defer func() { _ = p.Close() }()
+			if outcome := p.Probe(context.Background()); outcome != test.outcome {
+				t.Errorf("%+v, want %+v", outcome, test.outcome)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if got != test.want {
+				t.Errorf("the server was sent %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestARefusedConnectionSaysSo(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -202,6 +202,8 @@ type release struct {
 	left  int
 	found int64
 	told  func(int64)
+	// refused: a server does not let anybody go.
+	refused bool
 }
 
 // Reply implements backend.Receiver.
@@ -209,6 +211,7 @@ func (u *release) Reply(_ uint64, b []byte, last bool) {
 	if n, ok := resp.Integer(b); ok {
 		u.found = max(u.found, n)
 	}
+	u.refused = u.refused || resp.IsError(b)
 	if last {
 		u.done()
 	}
@@ -218,7 +221,14 @@ func (u *release) Reply(_ uint64, b []byte, last bool) {
 func (u *release) Failed(uint64, *backend.Failure) { u.done() }
 
 func (u *release) done() {
-	if u.left--; u.left == 0 {
-		u.told(u.found)
+	if u.left--; u.left > 0 {
+		return
 	}
+	if u.refused {
+		u.found = cannotLetGo
+	}
+	u.told(u.found)
 }
+
+// cannotLetGo is told where a server does not know CLIENT UNBLOCK or refuses it.
+const cannotLetGo = -1

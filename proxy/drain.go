@@ -24,7 +24,11 @@ func (s *Session) endWait() {
 	if s.gone || !s.waiting {
 		return
 	}
-	s.letGo("TIMEOUT", func(int64) {})
+	s.letGo("TIMEOUT", func(found int64) {
+		if found == cannotLetGo && s.waiting && !s.gone { // it would wait for the whole drain
+			s.hangUp()
+		}
+	})
 	s.core.loop.After(endWaitAgain, s.endWait)
 }
 

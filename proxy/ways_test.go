@@ -146,6 +146,21 @@ func TestAClientThatHangsUpWhileItWaitsIsGone(t *testing.T) {
 	}
 }
 
+func TestAClientThatCannotBeLetGoIsEndedWhenTheProcessEnds(t *testing.T) {
+	f := newFleetScene(t, 1)
+	f.sends("BLPOP l 0\r\n")
+	lent := f.lent()
+	f.core.Drain(func() {})
+	if f.client.closed {
+		t.Fatal("it is ended before the server has been asked")
+	}
+	f.answers(0, "-ERR unknown subcommand 'UNBLOCK'. Try CLIENT HELP.\r\n")
+	if !f.client.closed || !lent.aborted {
+		t.Errorf("the client is ended: %v, its connection too: %v", f.client.closed, lent.aborted)
+	}
+	f.gets("")
+}
+
 func TestAClientThatSendsMuchWhileItWaitsIsNotReadFrom(t *testing.T) {
 	f := newFleetScene(t, 1)
 	f.sends("BLPOP l 0\r\n")
