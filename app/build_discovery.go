@@ -85,5 +85,10 @@ func (h *watchers) moved(ctx context.Context, s *servers, server int, to discove
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Leave(server) })()
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Move(server, to.Address) })()
 	opt := s.options[server]
-	h.app.log.Info("primary has moved", "pool", opt.Pool, "node", opt.Name, "from", from, "to", to.Address, "epoch", to.Epoch)
+	log := h.app.log.With("pool", opt.Pool, "node", opt.Name)
+	if from == "" {
+		log.Info("primary is known", "address", to.Address, "epoch", to.Epoch)
+		return
+	}
+	log.Info("primary has moved", "from", from, "to", to.Address, "epoch", to.Epoch)
 }

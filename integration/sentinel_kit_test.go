@@ -197,34 +197,35 @@ func (l *counting) finish(servers ...*redistest.Server) {
 	}
 }
 
-// switches has the first sentinel tell when it has the primary called one switched.
+// switches tells when the first of the sentinels says that the primary called one was
+// switched.
 func (g *guarded) switches() <-chan time.Time {
 	g.Helper()
-	c, err := redistest.Dial(g.sentinels[0].Addr(), gross)
-	if err != nil {
-		g.Fatal(err)
-	}
-	if _, err := c.Do("SUBSCRIBE", "+switch-master"); err != nil {
-		g.Fatal(err)
-	}
-	seen := make(chan time.Time, 1)
+	seen := make(chan time.Time, len(g.sentinels))
 	var ended sync.WaitGroup
-	ended.Go(func() {
-		for {
-			message, err := c.Receive()
-			if err != nil {
-				return
-			}
-			if strings.Contains(fmt.Sprint(message), " one ") {
-				seen <- time.Now()
-				return
-			}
+	g.Cleanup(ended.Wait) // after the connections are closed
+	for _, s := range g.sentinels {
+		c, err := redistest.Dial(s.Addr(), gross)
+		if err != nil {
+			g.Fatal(err)
 		}
-	})
-	g.Cleanup(func() {
-		_ = c.Close()
-		ended.Wait()
-	})
+		if _, err := c.Do("SUBSCRIBE", "+switch-master"); err != nil {
+			g.Fatal(err)
+		}
+		g.Cleanup(func() { _ = c.Close() })
+		ended.Go(func() {
+			for {
+				message, err := c.Receive()
+				if err != nil {
+					return
+				}
+				if strings.Contains(fmt.Sprint(message), " one ") {
+					seen <- time.Now()
+					return
+				}
+			}
+		})
+	}
 	return seen
 }
 
