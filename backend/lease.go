@@ -78,15 +78,6 @@ func (n *Node) Leases() (out, open int) { return len(n.leases) - len(n.free), le
 // Conn is the lease's connection, while the lease lasts.
 func (l *Lease) Conn() *Conn { return l.conn }
 
-// ID is the number that the server knows the connection by; 0 until its handshake is
-// done, or if the server does not tell.
-func (l *Lease) ID() int64 {
-	if l.conn.state != ready {
-		return 0
-	}
-	return l.conn.hello.id
-}
-
 // SendBlocking is Conn.Send of a request whose reply the server may hold back for
 // wait, on top of the ordinary deadline. Until it has come nothing else is to be sent.
 func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite bool, wait time.Duration) {

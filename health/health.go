@@ -30,7 +30,7 @@ const (
 	Down
 )
 
-// String is the state as people and INFO read it.
+// String is the state as people read it.
 func (s State) String() string {
 	if s == Down {
 		return "down"

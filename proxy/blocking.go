@@ -167,8 +167,7 @@ func (u *unblocking) add(n int64) {
 }
 
 // unblockClient has the servers let a client go that waits for them, if asker may know of
-// it, and calls told with
-// 1 if one has, else 0.
+// it, and calls told with 1 if one has, else with 0 or cannotLetGo.
 func (c *Core) unblockClient(id int64, asker *users.User, reason string, told func(int64)) {
 	for _, other := range c.sessions {
 		if other.client.ID == id && other.waiting && other.shownTo(asker) {

@@ -47,7 +47,7 @@ func (s *Session) exec(size int) bool {
 		return true
 	case tx.lost: // as if a watched key had changed
 		s.endTransaction()
-		s.answer(appendNullArray(s.scratch(), s.client.Protocol))
+		s.answer(resp.AppendNullArray(s.scratch(), s.client.Protocol))
 		return true
 	case tx.lease == nil && len(tx.raw) == 0:
 		s.answer(s.execLocally())
@@ -138,13 +138,6 @@ func (s *Session) appendQueuedLocal(dst []byte, q *queuedCommand) []byte {
 		s.core.tellAll((*Core).watchIdle)
 	}
 	return append(dst, call.Out...)
-}
-
-func appendNullArray(dst []byte, protocol int) []byte {
-	if protocol == 3 {
-		return append(dst, "_\r\n"...)
-	}
-	return append(dst, "*-1\r\n"...)
 }
 
 // Reply implements backend.Receiver.

@@ -27,7 +27,7 @@ func AppendNull(dst []byte, protocol int) []byte {
 	return redcon.AppendNull(dst)
 }
 
-// AppendNullArray appends the null that stands for an array, as BLPOP's does.
+// AppendNullArray appends the null that stands for an array, as EXEC's does.
 func AppendNullArray(dst []byte, protocol int) []byte {
 	if protocol >= 3 {
 		return append(dst, "_\r\n"...)
