@@ -148,18 +148,16 @@ func (m *merge) listeners(w *fanout.Whole) {
 	case channelsID, shardChannelsID:
 		w.Shows = func(_ int, channel []byte) bool { return !isReserved(channel) }
 	case numpatID:
-		w.More = func([]byte) int64 {
-			clients, own := counts.Patterns(pool)
-			return int64(clients - own)
+		w.More = func([]byte) (clients, own int) {
+			return counts.Patterns(pool)
 		}
 	default:
 		kind := pubsub.Channel
 		if m.cmd.ID() == shardNumsubID {
 			kind = pubsub.Shard
 		}
-		w.More = func(channel []byte) int64 {
-			clients, own := counts.Listeners(pool, kind, channel)
-			return int64(clients - own)
+		w.More = func(channel []byte) (clients, own int) {
+			return counts.Listeners(pool, kind, channel)
 		}
 	}
 }

@@ -42,9 +42,9 @@ type Whole struct {
 	// Shows reports whether a key that a part's server has told may be shown: that
 	// server is the one which owns it. For Arrays, Random, Scan and Union.
 	Shows func(part int, key []byte) bool
-	// More is what is added to the sum for a name of Counts, or to that of Sum; nil:
-	// nothing.
-	More func(name []byte) int64
+	// More are the proxy's clients that are added to the sum for a name of Counts, or to
+	// that of Sum, and how many in it may be the proxy itself; nil: none.
+	More func(name []byte) (clients, own int)
 	// Cursors turns the server's cursor into the client's, for Scan.
 	Cursors Cursors
 	// Intn returns a random number in [0,n), for Random.
@@ -109,7 +109,7 @@ func Merge(emit func([]byte), w *Whole, parts []Part) {
 	case Sum:
 		sum := total(parts)
 		if w.More != nil {
-			sum = max(0, sum+w.More(nil))
+			sum = w.listeners(nil, sum)
 		}
 		emit(redcon.AppendInt(line[:0], sum))
 	case Values:

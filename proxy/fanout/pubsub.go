@@ -26,6 +26,13 @@ func emitUnion(emit func([]byte), w *Whole, parts []Part) {
 	emit(out)
 }
 
+// listeners is how many listen, of whom the servers count sum. While the proxy's own
+// subscriptions change fewer may be counted than there are, but all of its clients are.
+func (w *Whole) listeners(name []byte, sum int64) int64 {
+	clients, own := w.More(name)
+	return max(0, sum-int64(own)) + int64(clients)
+}
+
 // emitCounts gives out the parts' names with the sums of their numbers, which are never
 // below 0.
 func emitCounts(emit func([]byte), w *Whole, parts []Part) {
@@ -38,7 +45,7 @@ func emitCounts(emit func([]byte), w *Whole, parts []Part) {
 	for range parts[0].Keys / 2 {
 		name, _ := resp.Bulk(replies[0].next())
 		out = redcon.AppendBulk(out, name)
-		sum := w.More(name)
+		sum := int64(0)
 		for i := range replies {
 			if i > 0 {
 				replies[i].next()
@@ -46,7 +53,7 @@ func emitCounts(emit func([]byte), w *Whole, parts []Part) {
 			n, _ := resp.Integer(replies[i].next())
 			sum += n
 		}
-		out = redcon.AppendInt(out, max(0, sum))
+		out = redcon.AppendInt(out, w.listeners(name, sum))
 	}
 	emit(out)
 }

@@ -33,11 +33,10 @@ type seat struct {
 
 // hold is what a server has of a seat.
 type hold struct {
-	confirmed bool   // the subscription, as the server has said
-	possible  bool   // the subscription, perhaps: it is being asked for, or to be ended
-	sure      bool   // the subscription, and nothing is being asked for
-	began     uint64 // what poolCounts.begun became when possible last did
-	lapses    uint64 // how often it was sure no more
+	possible bool   // the subscription, perhaps: it is being asked for, or to be ended
+	sure     bool   // the subscription, and nothing is being asked for
+	began    uint64 // what poolCounts.begun became when possible last did
+	lapses   uint64 // how often it was sure no more
 }
 
 // Begun reports whether anybody has ever begun to listen to anything.
@@ -91,7 +90,7 @@ func (c *Counts) client(name string, s *seat, by int) {
 	}
 }
 
-// server notes what a server has of a seat: the first three of now.
+// server notes what a server has of a seat: the first two of now.
 func (c *Counts) server(pool int32, s *seat, server int, now hold) {
 	h := &s.holds[server]
 	now.began, now.lapses = h.began, h.lapses
@@ -130,7 +129,8 @@ func (p *poolCounts) each(kind Kind, channel []byte, f func(*seat)) {
 }
 
 // Listeners is how many clients of the proxy listen to a name, and how many of those that
-// the pool's servers count, together, are the proxy's own subscriptions.
+// the pool's servers count, together, may be the proxy's own subscriptions. So while these
+// change a client is counted late, never one that does not listen yet.
 func (c *Counts) Listeners(pool int32, kind Kind, name []byte) (clients, own int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -138,7 +138,7 @@ func (c *Counts) Listeners(pool int32, kind Kind, name []byte) (clients, own int
 		for _, s := range p.seats[kind][string(name)] {
 			clients += s.clients
 			for i := range s.holds {
-				if s.holds[i].confirmed {
+				if s.holds[i].possible {
 					own++
 				}
 			}
@@ -163,7 +163,7 @@ func (c *Counts) Different(pool int32, kind Kind) int {
 }
 
 // Patterns is how many different patterns the proxy's clients listen to, and how many
-// of those that the pool's servers count, together, the proxy itself listens to.
+// of those that the pool's servers count, together, the proxy itself may listen to.
 func (c *Counts) Patterns(pool int32) (clients, own int) {
 	clients = c.Different(pool, Pattern)
 	c.mu.RLock()
@@ -171,7 +171,7 @@ func (c *Counts) Patterns(pool int32) (clients, own int) {
 	if p := c.pools[pool]; p != nil {
 		for _, seats := range p.seats[Pattern] {
 			for server := range seats[0].holds { // a pattern counts once on each
-				if slices.ContainsFunc(seats, func(s *seat) bool { return s.holds[server].confirmed }) {
+				if slices.ContainsFunc(seats, func(s *seat) bool { return s.holds[server].possible }) {
 					own++
 				}
 			}

@@ -383,3 +383,14 @@ func TestNamesComeInTheOrderInWhichTheyBegan(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestWhoHasYetToBeToldThatItListensIsNotCounted(t *testing.T) {
+	f := newFixture(t, 2)
+	f.begin(f.client(2), Pattern, "n*")
+	f.begin(f.client(2), Channel, "news")
+	// A server may be subscribed already, and count the proxy.
+	clients, own := f.counts.Patterns(7)
+	f.want("patterns", fmt.Sprint(clients, own), "0 2")
+	clients, own = f.counts.Listeners(7, Channel, []byte("news"))
+	f.want("listeners", fmt.Sprint(clients, own), "0 2")
+}

@@ -208,8 +208,7 @@ func (l *Line) confirms(r request, reply []byte) bool {
 func (l *Line) tell(t *Topic) {
 	st := &t.states[l.number]
 	l.g.counts.server(l.g.pool, t.seat, l.number, hold{
-		confirmed: st.confirmed,
-		possible:  st.confirmed || st.sent || st.asked > 0,
-		sure:      st.confirmed && st.sent && st.ending == 0,
+		possible: st.confirmed || st.sent || st.asked > 0,
+		sure:     st.confirmed && st.sent && st.ending == 0,
 	})
 }
