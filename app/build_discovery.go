@@ -82,8 +82,8 @@ func (h *watchers) moved(ctx context.Context, s *servers, server int, to discove
 	from := h.addresses[server]
 	h.addresses[server], h.verdicts[server] = to.Address, v
 	h.mu.Unlock()
-	h.app.everywhere(ctx, func(c *proxy.Core) { c.Leave(server) })()
-	h.app.everywhere(ctx, func(c *proxy.Core) { c.Move(server, to.Address) })()
+	h.app.everywhere(ctx, func(c *proxy.Core) { c.Leave(server, "is no longer the primary") })()
+	h.app.everywhere(ctx, func(c *proxy.Core) { c.Move(server, to.Address, "") })()
 	opt := s.options[server]
 	log := h.app.log.With("pool", opt.Pool, "node", opt.Name)
 	if from == "" {

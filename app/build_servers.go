@@ -106,6 +106,7 @@ const maxLeases = 4096
 func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Options {
 	return &backend.Options{
 		Pool: server.Pool, Name: server.Name, Address: server.Address, Primary: p.Discovered(),
+		Absent:  "has no known primary: no sentinel has told of one yet",
 		Connect: time.Duration(p.Timeouts.Connect), Request: time.Duration(p.Timeouts.Request), Slow: time.Duration(p.Timeouts.Slow),
 		Username: p.Auth.Username, Password: p.Auth.Password.Reveal(),
 		ClientName: "ringmain-" + a.incarnation,

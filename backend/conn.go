@@ -245,6 +245,9 @@ func (c *Conn) answered(b []byte, last bool) {
 	if to != nil {
 		to.Reply(seq, b, last)
 	}
+	if last && c.lease != nil {
+		c.lease.settle()
+	}
 }
 
 // Drained implements ioloop.Handler.

@@ -19,6 +19,7 @@ var (
 	errNoRedis   = errors.New("not the reply of a Redis server")
 	errReplica   = errors.New("is a replica, where a primary is expected")
 	errNoRunID   = errors.New("INFO server names no run_id")
+	errChanged   = errors.New("is another process than before")
 	noContext    = context.Background()
 )
 
@@ -89,6 +90,15 @@ func (c *Conn) beginHandshake() {
 	c.deadlines.start()
 }
 
+// rightProcess tells whether the connection has reached another process than it must. One
+// that carries nothing that writes may reach any.
+func (c *Conn) rightProcess() error {
+	if want := c.node.runID; want != "" && want != c.hello.runID && !c.bare && c.hub == nil {
+		return errChanged
+	}
+	return nil
+}
+
 func (c *Conn) helloArgs() []string {
 	opt := c.node.opt
 	args := []string{"HELLO", "3"}
@@ -127,7 +137,15 @@ func (c *Conn) handshakePiece(b []byte, last bool) {
 	err := h.steps[h.next].answer(h.reply)
 	h.reply = h.reply[:0]
 	h.next++
+	if err == nil && h.next == len(h.steps) {
+		err = c.rightProcess()
+	}
 	switch {
+	case errors.Is(err, errChanged):
+		c.giveUp(err.Error(), nil)
+		if changed := c.node.opt.Changed; changed != nil {
+			changed()
+		}
 	case errors.Is(err, errReplica):
 		c.node.suspect(false)
 		c.giveUp(err.Error(), nil)

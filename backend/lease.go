@@ -30,6 +30,9 @@ type Lease struct {
 	// stale: a fence has passed that this connection has not paid, so that nothing is
 	// to be sent on it any more.
 	stale bool
+	// settling: the lease is to end as soon as nothing is under way on it.
+	settling *settling
+	settled  bool // that has been told of its end
 	// unblocked: a CLIENT UNBLOCK was sent that may come late, and must not end what
 	// another holder waits for.
 	unblocked bool
@@ -94,7 +97,7 @@ func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite b
 // the connection that concerns it alone: no transaction, no watched key, no tracking.
 func (l *Lease) Return() {
 	c, n := l.conn, l.conn.node
-	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || l.unblocked || n.closed {
+	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || l.unblocked || l.settling != nil || n.closed {
 		l.Drop()
 		return
 	}
@@ -108,11 +111,11 @@ func (l *Lease) Return() {
 func (l *Lease) Drop() {
 	c := l.conn
 	l.holder = nil
-	c.node.forget(l)
 	if c.carries() && c.owes() {
 		c.node.owe(c.debt())
 	}
 	c.stop()
+	c.node.forget(l)
 	c.node.wake()
 }
 
@@ -131,6 +134,10 @@ func (n *Node) forget(l *Lease) {
 	same := func(other *Lease) bool { return other == l }
 	n.leases = slices.DeleteFunc(n.leases, same)
 	n.free = slices.DeleteFunc(n.free, same)
+	if s := l.settling; s != nil && !l.settled {
+		l.settled = true
+		s.one()
+	}
 }
 
 // lost ends a lease whose connection is gone or was never made.

@@ -10,58 +10,65 @@ import (
 // address while another still uses the old one: every loop's node leaves, and when all
 // have, each moves on.
 
-// Leave gives up the connections to the present address, and makes none until Move.
-// Nothing more is written there; what was sent and is unanswered ends now. What comes
-// meanwhile waits, unless the server is judged to be down.
-func (n *Node) Leave() {
+// Leave gives up the connections to the present address, and makes none until Move. what,
+// a clause such as "is no longer the primary", says why. Nothing more is written there;
+// what was sent and is unanswered ends now. What comes meanwhile waits, unless the server
+// is judged to be down.
+func (n *Node) Leave(what string) {
 	if n.closed || n.address == "" {
 		return
 	}
 	n.address = ""
-	n.turn()
+	n.turn(what)
 }
 
-// Move gives the server's new address. What the health checks have found of the old one
-// is forgotten.
-func (n *Node) Move(address string) {
+// Move gives the server's new address, and the run id of the process there, if no other
+// one is to be used. What the health checks have found of the old one is forgotten.
+func (n *Node) Move(address, runID string) {
 	if n.closed {
 		return
 	}
-	n.address, n.judged = address, nil
+	n.address, n.runID, n.judged = address, runID, nil
 	n.debts = slices.Delete(n.debts, 0, max(0, len(n.debts)-maxDebts))
-	n.turn()
+	n.turn(movedOn)
 	n.wake()
 }
+
+// movedOn is why connections end that lead to an old address.
+const movedOn = "is no longer at this address"
 
 // maxDebts bounds what a node still owes to servers that it has left, which may never be
 // there again.
 const maxDebts = 8192
 
+// RunID is that of the only process that is to be used; "": any may be.
+func (n *Node) RunID() string { return n.runID }
+
 // Address is where the server is; "": that is not known.
 func (n *Node) Address() string { return n.address }
 
 // turn has all connections follow the address.
-func (n *Node) turn() {
+func (n *Node) turn(what string) {
 	for _, c := range n.conns {
-		c.turn()
+		c.turn(what)
 	}
 	if n.control != nil {
-		n.control.turn()
+		n.control.turn(what)
 	}
 	if n.hub != nil {
-		n.hub.c.turn()
+		n.hub.c.turn(what)
 	}
 	for _, l := range slices.Clone(n.leases) {
-		l.conn.turn()
+		l.conn.turn(what)
 	}
 }
 
 // turn gives up what leads to another address, and dials the present one, if there is
 // one. What waits to be sent goes on waiting.
-func (c *Conn) turn() {
+func (c *Conn) turn(what string) {
 	switch c.state {
 	case handshaking, ready:
-		c.giveUp("is no longer the primary", nil) // reconnect does the rest
+		c.giveUp(what, nil) // reconnect does the rest
 		return
 	case dialling:
 		c.attempt.gone = true

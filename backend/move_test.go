@@ -37,7 +37,7 @@ func TestANodeThatMovesEndsWhatIsUnansweredAndSendsWhatComesThenElsewhere(t *tes
 	old.buffered = len(incr)
 	s.write(c, 3)
 	old.buffered = len(incr) // the kernel has not taken the last one
-	s.node.Leave()
+	s.node.Leave("is no longer the primary")
 	s.write(c, 4) // in the iteration in which the connection is given up
 	old.settle()
 	s.expect(1, formerRead)
@@ -48,7 +48,7 @@ func TestANodeThatMovesEndsWhatIsUnansweredAndSendsWhatComesThenElsewhere(t *tes
 	s.write(c, 5)
 	s.pass(100 * time.Millisecond)
 	s.dialsTo()
-	s.node.Move(elsewhere)
+	s.node.Move(elsewhere, "")
 	s.dialsTo(elsewhere)
 	w := s.accept()
 	w.handshake(3, "r2")
@@ -63,12 +63,12 @@ func TestWhatWaitsWhileANodeMovesIsBoundByItsDeadline(t *testing.T) {
 	s := newScript(t)
 	c := s.node.Conn(2, 0)
 	w := s.ready(7, "r1")
-	s.node.Leave()
+	s.node.Leave("is no longer the primary")
 	w.settle()
 	s.read(c, 1)
 	s.pass(time.Second)
 	s.expect(1, `!CLUSTERDOWN node "b" of pool "main" does not answer`)
-	s.node.Move(elsewhere)
+	s.node.Move(elsewhere, "")
 	s.read(c, 2)
 	s.ready(3, "r2").says("$1\r\nv\r\n")
 	s.expect(2, "$1\r\nv\r\n.")
@@ -118,12 +118,12 @@ func TestAMoveIsFollowedInEveryState(t *testing.T) {
 			c := s.node.Conn(2, 0)
 			after := begin(s)
 			s.dialsTo("127.0.0.1:7002")
-			s.node.Leave()
+			s.node.Leave("is no longer the primary")
 			if between {
 				after()
 			}
 			s.dialsTo()
-			s.node.Move(elsewhere)
+			s.node.Move(elsewhere, "")
 			if !between {
 				after()
 			}
@@ -157,7 +157,7 @@ func TestEveryKindOfConnectionMoves(t *testing.T) {
 	used.SendBlocking(s, 1, []byte(blpop), true, Forever)
 	s.node.Lease(2, 1, holder) // yet to be dialled
 	s.dialled = nil
-	s.node.Leave()
+	s.node.Leave("is no longer the primary")
 	for _, w := range []*wire{hubWire, usedWire} {
 		w.settle()
 	}
@@ -167,7 +167,7 @@ func TestEveryKindOfConnectionMoves(t *testing.T) {
 		t.Errorf("%d leases are lost", holder.lost)
 	}
 	s.node.control.conn.(*wire).settle()
-	s.node.Move(elsewhere)
+	s.node.Move(elsewhere, "")
 	s.dialsTo(elsewhere, elsewhere, elsewhere) // the hub, the control connection, the other lease
 	if hub.c.state != dialling {
 		t.Error("the hub is not dialled")
@@ -179,13 +179,13 @@ func TestADebtIsKeptForAServerThatMayBeReturnedTo(t *testing.T) {
 	c := s.node.Conn(2, 0)
 	first := s.ready(7, "r1")
 	s.write(c, 1)
-	s.node.Leave()
+	s.node.Leave("is no longer the primary")
 	first.settle()
-	s.node.Move(elsewhere)
+	s.node.Move(elsewhere, "")
 	second := s.ready(3, "r2") // no CLIENT KILL of a connection that was another's
-	s.node.Leave()
+	s.node.Leave("is no longer the primary")
 	second.settle()
-	s.node.Move("127.0.0.1:7002")
+	s.node.Move("127.0.0.1:7002", "")
 	w := s.accept()
 	w.handshake(9, "r1")
 	if !strings.HasSuffix(w.sent, killed+"7\r\n") {
@@ -214,7 +214,7 @@ func TestDebtsToFormerServersAreBounded(t *testing.T) {
 	for i := range 3 * maxDebts {
 		s.node.debts = append(s.node.debts, debt{int64(i), "r1", elsewhere})
 	}
-	s.node.Move("127.0.0.1:7004")
+	s.node.Move("127.0.0.1:7004", "")
 	if n := len(s.node.debts); n != maxDebts || s.node.debts[n-1].id != 3*maxDebts-1 {
 		t.Errorf("%d debts are kept, the last of them %v", n, s.node.debts[n-1])
 	}
@@ -223,7 +223,7 @@ func TestDebtsToFormerServersAreBounded(t *testing.T) {
 func TestWithoutAnAddressEverythingFailsAtOnceUntilThereIsOne(t *testing.T) {
 	s := newScript(t)
 	opt := *s.node.opt
-	opt.Address, opt.Leases = "", 1
+	opt.Address, opt.Absent, opt.Leases = "", "has no known primary: no sentinel has told of one yet", 1
 	s.node = NewNode(s, &opt)
 	const unknown = `!CLUSTERDOWN node "b" of pool "main" has no known primary: no sentinel has told of one yet`
 	c := s.node.Conn(2, 0)
@@ -243,8 +243,8 @@ func TestWithoutAnAddressEverythingFailsAtOnceUntilThereIsOne(t *testing.T) {
 	s.node.Judge("has no known primary: no sentinel answers")
 	s.read(c, 1)
 	s.expect(1, `!CLUSTERDOWN node "b" of pool "main" is down: it has no known primary: no sentinel answers`)
-	s.node.Leave()
-	s.node.Move(elsewhere)
+	s.node.Leave("is no longer the primary")
+	s.node.Move(elsewhere, "")
 	s.dialsTo(elsewhere, elsewhere, elsewhere, elsewhere)
 	s.read(c, 1)
 	s.accept().handshake(3, "r2")

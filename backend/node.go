@@ -38,8 +38,9 @@ type Waiter interface {
 // Options say how to talk to a server. They are shared and never changed.
 type Options struct {
 	Pool, Name string
-	// Address is where the server is at first; "": that is not known yet.
-	Address string
+	// Address is where the server is at first; "": that is not known yet, and Absent, a
+	// clause such as "has no known primary", says why.
+	Address, Absent string
 	// Primary has each handshake ask for the server's role, and refuse one that is no
 	// primary.
 	Primary bool
@@ -67,6 +68,9 @@ type Options struct {
 	// Suspect, if it is set, is told when a connection could not be made (refused), was
 	// lost, or missed a deadline. It must not wait.
 	Suspect func(refused bool)
+	// Changed, if it is set, is told when a connection has met another process than Move
+	// was told of. It must not wait.
+	Changed func()
 	// Rand returns numbers in [0,1) for jitter.
 	Rand func() float64
 	Log  *slog.Logger
@@ -108,6 +112,7 @@ type Node struct {
 	loop    ioloop.Loop
 	opt     *Options
 	address string // "": not known
+	runID   string // of the process that connections must reach; "": of any
 	conns   []*Conn
 	control *Conn // nil until it is needed
 	leases  []*Lease
@@ -125,13 +130,14 @@ type Node struct {
 	refusedKill bool
 	// judged is what requests get while the health checks find the server down.
 	judged *Failure
+	held   bool // see Hold
 }
 
 // NewNode makes a node that has no connections yet.
 func NewNode(loop ioloop.Loop, opt *Options) *Node {
 	n := &Node{loop: loop, opt: opt, address: opt.Address}
 	if n.address == "" {
-		n.judged = n.down("has no known primary: no sentinel has told of one yet")
+		n.judged = n.down(opt.Absent)
 	}
 	opt.Fence.join(n)
 	return n
@@ -233,6 +239,9 @@ func (n *Node) Admits(size int) bool {
 // admitsAfterLook is Admits when all that was written lately is too much, if nothing of it
 // has left. A look at each connection tells.
 func (n *Node) admitsAfterLook(size int) bool {
+	if n.held {
+		return false
+	}
 	queued := n.Queued()
 	n.mayQueue = queued
 	// Above this, one of the connections is above LowWater and will be drained.

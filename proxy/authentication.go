@@ -39,7 +39,7 @@ func (s *Session) identify(u *users.User) {
 	s.user, s.tenant, s.scope = u, nil, s.listener
 	if u != nil && u.Tenant != nil {
 		s.tenant = u.Tenant
-		s.scope = s.core.Snapshot.Narrow(s.scope, s.tenant.Prefix())
+		s.scope = s.core.snapshot.Narrow(s.scope, s.tenant.Prefix())
 	}
 	switch {
 	case s.core.Users == nil:

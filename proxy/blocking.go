@@ -65,7 +65,7 @@ func (s *Session) waitForReplicas(cmd *command.Command, r *resp.Request, size in
 		s.hangUp()
 		return true
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	leases := make([]*backend.Lease, 0, f.Count)
 	for i := range f.Count {
 		l, done := s.lease(f.Place(i))

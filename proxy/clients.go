@@ -32,6 +32,8 @@ type Peers struct {
 	pause     atomic.Pointer[pause] // changed with mu held
 	// monitored are the cores that have clients which monitor; changed with mu held.
 	monitored atomic.Pointer[[]*Core]
+	// recorded is about how many bytes of keys they have recorded for servers that are out.
+	recorded atomic.Int64
 }
 
 func (p *Peers) join(c *Core) {

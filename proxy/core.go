@@ -37,7 +37,7 @@ type Limits struct {
 // Config is what all loops' cores share. Nothing of it is changed.
 type Config struct {
 	Limits Limits
-	// Snapshot says where keys live; its servers are dialled with Servers, one
+	// Snapshot says where keys live at first; its servers are dialled with Servers, one
 	// for each. Behind them stand replicas, which Snapshot does not know.
 	Snapshot *router.Snapshot
 	Servers  []*backend.Options
@@ -61,9 +61,12 @@ type Core struct {
 	loop ioloop.Loop
 	// records are Local's, which each command looks at.
 	records *local.Records
-	nodes   []*backend.Node // by the server's index in Snapshot
-	share   *share
-	readers readers
+	// snapshot says where keys live now.
+	snapshot *router.Snapshot
+	absences map[int32]*absence // of the servers that are out, by their index
+	nodes    []*backend.Node    // by the server's index in snapshot
+	share    *share
+	readers  readers
 
 	sessions []*Session    // that are open
 	asking   bool          // a client's question to all loops is under way
@@ -116,7 +119,7 @@ type Core struct {
 // NewCore makes the core of a loop and begins to connect to the servers. It is
 // called on the loop.
 func NewCore(loop ioloop.Loop, cfg *Config) *Core {
-	c := &Core{Config: cfg, loop: loop, records: cfg.Local.Records}
+	c := &Core{Config: cfg, loop: loop, records: cfg.Local.Records, snapshot: cfg.Snapshot}
 	c.stranger = strangerLimits(cfg.Limits.Request)
 	c.share = cfg.Memory.join()
 	c.scripts.shared = &cfg.Peers.scripts

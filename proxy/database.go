@@ -53,8 +53,8 @@ var replyOK = []byte("+OK\r\n")
 // all its servers have.
 func (s *Session) databases() int {
 	least := 0
-	for i := range s.core.Snapshot.Servers {
-		if !s.core.Snapshot.Reaches(s.scope, int32(i)) {
+	for i := range s.core.snapshot.Servers {
+		if !s.core.snapshot.Reaches(s.scope, int32(i)) {
 			continue
 		}
 		have := s.core.Servers[i].Learned.Databases()
@@ -65,7 +65,7 @@ func (s *Session) databases() int {
 			least = have
 		}
 	}
-	if s.core.Snapshot.OwnDatabase(s.scope) {
+	if s.core.snapshot.OwnDatabase(s.scope) {
 		return 1
 	}
 	return least
@@ -76,12 +76,12 @@ func (s *Session) databases() int {
 // or failed.
 func (s *Session) askDatabases() bool {
 	ask := &databasesQuestion{s: s}
-	for i := range s.core.Snapshot.Servers {
-		if s.core.Snapshot.Reaches(s.scope, int32(i)) && s.core.Servers[i].Learned.Databases() == 0 {
+	for i := range s.core.snapshot.Servers {
+		if s.core.snapshot.Reaches(s.scope, int32(i)) && s.core.Servers[i].Learned.Databases() == 0 {
 			ask.servers = append(ask.servers, int32(i))
 		}
 	}
-	if len(ask.servers) == 0 || s.core.Snapshot.OwnDatabase(s.scope) {
+	if len(ask.servers) == 0 || s.core.snapshot.OwnDatabase(s.scope) {
 		return false
 	}
 	ask.left = len(ask.servers)

@@ -169,7 +169,7 @@ func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool 
 		s.fail(errReserved)
 		return true
 	}
-	return s.sendWhole(s.reader(cmd, s.core.Snapshot.Pick(s.scope, key)), cmd, r, size)
+	return s.sendWhole(s.reader(cmd, s.core.snapshot.Pick(s.scope, key)), cmd, r, size)
 }
 
 // sendWhole sends a request as it is to one place.

@@ -17,7 +17,7 @@ func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bo
 	if s.tenant != nil && (cmd.Policy == command.FleetSum || cmd.Policy == command.FleetRandom) {
 		return s.survey(cmd, size)
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	if !s.admitted(f.Count, f.Place, size) {
 		return false
 	}
@@ -60,7 +60,7 @@ func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, each, size
 	m := s.newMerge(cmd, f.Count*each, size)
 	m.fleet = fleet{scope: s.scope, first: f.First, each: int32(each)}
 	for i := range f.Count * each {
-		m.addPart(s.core.Snapshot.Servers[f.First+int32(i/each)].Name, 0)
+		m.addPart(s.core.snapshot.Servers[f.First+int32(i/each)].Name, 0)
 	}
 	return m
 }
@@ -68,13 +68,13 @@ func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, each, size
 // shows reports whether a key that a part's server has told is that server's own
 // and not the proxy's.
 func (m *merge) shows(part int, key []byte) bool {
-	owner := m.s.core.Snapshot.Pick(m.fleet.scope, key).Server
+	owner := m.s.core.snapshot.Pick(m.fleet.scope, key).Server
 	return owner == m.fleet.first+int32(part)/m.fleet.each && !isReserved(key)
 }
 
 // scan asks one server for a page; the cursor says which.
 func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	cursors, own, ok := fanout.ParseCursor(r.Args[1], f.Count)
 	if !ok {
 		s.fail("ERR invalid cursor")
@@ -88,7 +88,7 @@ func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 	}
 	m := s.newMerge(cmd, 1, size)
 	m.fleet = fleet{scope: s.scope, first: place.Server, each: 1, cursors: cursors}
-	m.addPart(s.core.Snapshot.Servers[place.Server].Name, 0)
+	m.addPart(s.core.snapshot.Servers[place.Server].Name, 0)
 	request := fanout.AppendScanRequest(s.scratch(), r.Args, own)
 	s.core.keepScratch(request)
 	s.connTo(place).Send(m, 0, request, false, cmd.Slow)
@@ -130,14 +130,14 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 		s.Reply(seq, s.core.Local.AppendInfo(nil, s.client.Protocol, sections, view), true)
 		return
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	listening := &s.core.Peers.listening
 	view.Channels, view.Patterns = listening.Different(f.First, pubsub.Channel), listening.Different(f.First, pubsub.Pattern)
 	view.ShardChannels = listening.Different(f.First, pubsub.Shard)
 	m := s.mergeInto(seq, cmd, f.Count)
 	m.fleet = fleet{scope: s.scope, first: f.First, each: 1, sections: sections, view: view}
 	for part := range f.Count {
-		m.addPart(s.core.Snapshot.Servers[f.First+int32(part)].Name, 0)
+		m.addPart(s.core.snapshot.Servers[f.First+int32(part)].Name, 0)
 	}
 	for part := range f.Count {
 		s.connTo(f.Place(part)).Send(m, uint64(part), infoRequest, false, false)
@@ -148,7 +148,7 @@ func (c *Core) serverStates() []local.ServerState {
 	var states []local.ServerState
 	for i, n := range c.nodes {
 		server := c.Servers[i]
-		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Address: n.Address(), Replica: i >= len(c.Snapshot.Servers), Down: n.Down(),
+		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Address: n.Address(), Replica: i >= len(c.snapshot.Servers), Down: n.Down(),
 			Version: server.Learned.Version(), InFlight: n.InFlight()})
 	}
 	return states
@@ -162,7 +162,7 @@ var infoRequest = resp.AppendCommand(nil, "INFO")
 // emitInfo gives out INFO once all servers have answered or failed.
 func (m *merge) emitInfo() {
 	s := m.s
-	f := s.core.Snapshot.Fleet(m.fleet.scope)
+	f := s.core.snapshot.Fleet(m.fleet.scope)
 	view := m.fleet.view
 	view.Totals = local.NewTotals(int(f.Database))
 	for i := range m.parts {

@@ -38,7 +38,7 @@ func (c *Core) group(f router.Fleet) *pubsub.Group {
 	first := len(c.hubs)
 	for i := range f.Count {
 		h := &hub{core: c, server: f.Place(i).Server, group: g}
-		h.line = g.AddLine(h, c.Snapshot.Servers[h.server].Name)
+		h.line = g.AddLine(h, c.snapshot.Servers[h.server].Name)
 		c.hubs = append(c.hubs, h)
 	}
 	for _, h := range c.hubs[first:] {
@@ -85,8 +85,8 @@ func (h *hub) Reply(_ uint64, b []byte, _ bool) {
 	if resp.IsError(b) && !h.refused {
 		h.refused = true
 		text, _ := resp.ErrorText(b)
-		h.core.Log.Warn("server refuses a subscription", "pool", h.core.Snapshot.Servers[h.server].Pool,
-			"node", h.core.Snapshot.Servers[h.server].Name, "reply", string(text))
+		h.core.Log.Warn("server refuses a subscription", "pool", h.core.snapshot.Servers[h.server].Pool,
+			"node", h.core.snapshot.Servers[h.server].Name, "reply", string(text))
 	}
 	h.line.Answered(b)
 }

@@ -6,7 +6,7 @@ func (c *Core) Judge(server int, reason string) { c.nodes[server].Judge(reason) 
 
 // Leave and Move have a server's connections lead to another address, in two steps: every
 // loop leaves before any moves on. They are called on the loop.
-func (c *Core) Leave(server int) { c.nodes[server].Leave() }
+func (c *Core) Leave(server int, what string) { c.nodes[server].Leave(what) }
 
 // Move is the second step of Leave.
-func (c *Core) Move(server int, address string) { c.nodes[server].Move(address) }
+func (c *Core) Move(server int, address, runID string) { c.nodes[server].Move(address, runID) }

@@ -40,7 +40,7 @@ func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router
 		if !ok {
 			break
 		}
-		p := s.core.Snapshot.Pick(s.scope, args[i])
+		p := s.core.snapshot.Pick(s.scope, args[i])
 		switch {
 		case isReserved(args[i]):
 			text = errReserved
@@ -59,7 +59,7 @@ func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router
 // anyPlace is on the first server of the session's fleet that is not known to be
 // down, or the first.
 func (s *Session) anyPlace() router.Place {
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	for i := range f.Count {
 		p := f.Place(i)
 		if s.connTo(p).Refusal() == nil {
@@ -126,7 +126,7 @@ func (s *Session) sortRestriction(args [][]byte, place router.Place) string {
 // the place of its '*': what stands before that has a whole hash tag. Without a '*'
 // it forms none.
 func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
-	snapshot := s.core.Snapshot
+	snapshot := s.core.snapshot
 	fixed, _, forms := bytes.Cut(pattern, []byte("*"))
 	return !forms || !mayFormReserved(fixed) && !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
 		snapshot.Pick(s.scope, fixed) == place

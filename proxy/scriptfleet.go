@@ -13,7 +13,7 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 	if cmd.Policy == command.ScriptKill {
 		return s.kill(cmd, r, size)
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	if !s.admitted(f.Count, f.Place, size) {
 		return false
 	}
@@ -57,7 +57,7 @@ func (s *Session) kill(cmd *command.Command, r *resp.Request, size int) bool {
 		s.drain = true
 		return false
 	}
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	m := s.newFleetMerge(cmd, f, 1, size)
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)

@@ -24,7 +24,7 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 		}
 	}
 	c := s.core
-	c.Snapshot.Split(&c.split, s.scope, args, step)
+	c.snapshot.Split(&c.split, s.scope, args, step)
 	if c.split.Groups() == 1 {
 		return s.sendWhole(s.reader(cmd, c.split.Place(0)), cmd, r, size)
 	}

@@ -263,7 +263,7 @@ func (s *Session) shownMessage(m *pubsub.Message) []byte {
 
 // channelFleet is the servers on which the client publishes and listens: those of the
 // listener, whoever the client is, so that all of its clients have channels in common.
-func (s *Session) channelFleet() router.Fleet { return s.core.Snapshot.Fleet(s.listener) }
+func (s *Session) channelFleet() router.Fleet { return s.core.snapshot.Fleet(s.listener) }
 
 // Receive implements pubsub.Receiver.
 func (s *Session) Receive(m *pubsub.Message) {

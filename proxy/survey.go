@@ -37,7 +37,7 @@ const errSurvey = "-ERR the servers have too many keys to find those of this use
 // survey begins one. The session executes nothing until it is done, so that a client
 // has only one at a time.
 func (s *Session) survey(cmd *command.Command, size int) bool {
-	f := s.core.Snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Fleet(s.scope)
 	if !s.admitted(f.Count, f.Place, size) {
 		return false
 	}
@@ -141,7 +141,7 @@ func (v *survey) take(part int, page []byte) (cursor []byte, ok bool) {
 		}
 		full, _ := resp.Bulk(element)
 		key, own := v.s.tenant.Key(full)
-		if !own || v.s.core.Snapshot.Pick(v.s.scope, full).Server != v.fleet.First+int32(part) {
+		if !own || v.s.core.snapshot.Pick(v.s.scope, full).Server != v.fleet.First+int32(part) {
 			continue
 		}
 		if v.count++; v.cmd.Policy == command.FleetRandom && rand.Int64N(v.count) == 0 {

@@ -79,16 +79,16 @@ func (s *Session) beginTracking(wanted *local.Tracking) {
 // to CLIENT TRACKING goes to to. It reports false if there is nothing to be had, or
 // nothing needed, there.
 func (s *Session) trackAt(server int32, to tracker) bool {
-	if s.client.Protocol != 3 || !s.core.Snapshot.Reaches(s.scope, server) || s.gone {
+	if s.client.Protocol != 3 || !s.core.snapshot.Reaches(s.scope, server) || s.gone {
 		return false
 	}
-	if s.sharedConn(router.Place{Server: server, Database: s.core.Snapshot.DatabaseOf(server)}).Refusal() != nil {
+	if s.sharedConn(router.Place{Server: server, Database: s.core.snapshot.DatabaseOf(server)}).Refusal() != nil {
 		s.trackLater()
 		return false
 	}
 	l := s.watchingLease(server)
 	if l == nil {
-		l = s.newLease(server, s.core.Snapshot.DatabaseOf(server))
+		l = s.newLease(server, s.core.snapshot.DatabaseOf(server))
 	}
 	if l == nil {
 		to.lacksLease()

@@ -1,19 +1,21 @@
 package router
 
-// Fleet is the servers that a command for all servers touches.
+// Fleet is the places that a command for all servers touches.
 type Fleet struct {
 	Pool string
-	// First is the index in Snapshot.Servers of the first, Count how many follow each
-	// other there.
+	// First is the index in Snapshot.Servers of the pool's first server.
 	First int32
+	// Count is how many places there are.
 	Count int
 	// Database is to be selected on each.
 	Database int32
 	// Partial says that keys of the scope live in other pools, too.
 	Partial bool
+
+	places []Place // nil: the home of each server in turn
 }
 
-// Fleet is the pool of scope; for ByRoutes the catch-all.
+// Fleet is all servers of the pool of scope; for ByRoutes the catch-all.
 func (s *Snapshot) Fleet(scope Scope) Fleet {
 	i := int32(scope)
 	if i < 0 {
@@ -65,8 +67,57 @@ func (s *Snapshot) Explain(scope Scope, key []byte) Explanation {
 	return e
 }
 
-// Place is the place on the fleet's server number i, from 0.
-func (f Fleet) Place(i int) Place { return Place{f.First + int32(i), f.Database} }
+// Keys is the fleet of the places that hold keys of scope: those in use. homes leaves out
+// the refuges, for databases that are not rerouted.
+func (s *Snapshot) Keys(scope Scope, homes bool) Fleet {
+	return s.limited(scope, func(v *view) []Place {
+		if homes {
+			return v.homes
+		}
+		return v.used
+	})
+}
+
+// Flushed is the fleet of the homes that a flush empties: those in use, and those of
+// servers whose keys live nowhere, as these would come back.
+func (s *Snapshot) Flushed(scope Scope) Fleet {
+	return s.limited(scope, func(v *view) []Place { return v.flushed })
+}
+
+func (s *Snapshot) limited(scope Scope, places func(*view) []Place) Fleet {
+	f := s.Fleet(scope)
+	i := int32(scope)
+	if i < 0 {
+		i = s.catchAll
+	}
+	if v := s.pools[i].view; v != nil {
+		f.places = places(v)
+		f.Count = len(f.places)
+	}
+	return f
+}
+
+// Out calls do with each server of the pool of scope, given by its index, that is out.
+func (s *Snapshot) Out(scope Scope, do func(server int32)) {
+	i := int32(scope)
+	if i < 0 {
+		i = s.catchAll
+	}
+	p := &s.pools[i]
+	for k := range p.count {
+		if p.view != nil && p.view.Out.Has(int(k)) {
+			do(p.first + k)
+		}
+	}
+}
+
+// Place is the fleet's place number i, from 0.
+func (f Fleet) Place(i int) Place {
+	if f.places != nil {
+		return f.places[i]
+	}
+	return Place{Server: f.First + int32(i), Database: f.Database}
+}
 
 // Reaches reports whether keys of scope may live on a server, given by its index.
 func (s *Snapshot) Reaches(scope Scope, server int32) bool {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"reflect"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -113,7 +114,7 @@ func TestSeveralPoolsWithoutRoutesAreReachedByScopeOnly(t *testing.T) {
 	if _, ok := s.ScopeOf(""); ok {
 		t.Error("there are no routes to choose by")
 	}
-	if f := s.Fleet(scopeOf(t, s, "carts")); f != (Fleet{"carts", 4, 2, 2, false}) {
+	if f := s.Fleet(scopeOf(t, s, "carts")); !reflect.DeepEqual(f, Fleet{Pool: "carts", First: 4, Count: 2, Database: 2}) {
 		t.Errorf("fleet %+v", f)
 	}
 }
@@ -124,13 +125,13 @@ func TestTheFleetIsThatOfTheScopeOrTheCatchAll(t *testing.T) {
 		scope  string
 		want   Fleet
 	}{
-		{[]Route{{"", "sessions"}, {"m", "main"}}, "", Fleet{"sessions", 2, 2, 1, true}},
-		{[]Route{{"", "sessions"}, {"m", "main"}}, "main", Fleet{"main", 0, 2, 0, false}},
-		{[]Route{{"", "sessions"}, {"m", "sessions"}}, "", Fleet{"sessions", 2, 2, 1, false}},
-		{[]Route{{"", "carts"}}, "", Fleet{"carts", 4, 2, 2, false}},
+		{[]Route{{"", "sessions"}, {"m", "main"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Database: 1, Partial: true}},
+		{[]Route{{"", "sessions"}, {"m", "main"}}, "main", Fleet{Pool: "main", First: 0, Count: 2, Database: 0, Partial: false}},
+		{[]Route{{"", "sessions"}, {"m", "sessions"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Database: 1, Partial: false}},
+		{[]Route{{"", "carts"}}, "", Fleet{Pool: "carts", First: 4, Count: 2, Database: 2, Partial: false}},
 	} {
 		s := routed(t, c.routes...)
-		if got := s.Fleet(scopeOf(t, s, c.scope)); got != c.want {
+		if got := s.Fleet(scopeOf(t, s, c.scope)); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%v, scope %q: %+v, want %+v", c.routes, c.scope, got, c.want)
 		}
 	}

@@ -51,9 +51,11 @@ type Place struct {
 	Server int32
 	// Database is to be selected on that server.
 	Database int32
+	// Rerouted says that it is a refuge: the server holds the key for one that is out.
+	Rerouted bool
 }
 
-// Snapshot is one placement of all keys. It never changes once built.
+// Snapshot is one placement of all keys. It never changes once built; With makes another.
 type Snapshot struct {
 	// Epoch is what New was given: the version of the placement.
 	Epoch uint64
@@ -82,6 +84,7 @@ type pool struct {
 	distribution distribution
 	hash         keyHash
 	spread       bool // the hash has 32 bits and the distribution needs 64
+	view         *view
 
 	name  string
 	kind  *distributionKind
@@ -155,15 +158,19 @@ func (s *Snapshot) add(p *Pool) error {
 	return nil
 }
 
-// Pick is where key lives, for a client of scope. key may be empty and hold any
-// bytes; it is not kept. Nothing is allocated.
+// Pick is where key lives, for a client of scope. If it lives nowhere for now, that is
+// its home, on a server that is out. key may be empty and hold any bytes; it is not kept.
+// Nothing is allocated.
 func (s *Snapshot) Pick(scope Scope, key []byte) Place {
 	p := s.poolOf(scope, key)
 	part := p.tag.of(key)
-	if p.ring != nil {
-		return Place{p.first + int32(p.ring.Owner(xxhash.Sum64(part), nil)), p.database}
+	if p.view != nil {
+		return p.place(p.hashOf(part))
 	}
-	return Place{p.first + int32(p.distribution.owner(p.hashOf(part), nil)), p.database}
+	if p.ring != nil {
+		return Place{Server: p.first + int32(p.ring.Owner(xxhash.Sum64(part), nil)), Database: p.database}
+	}
+	return Place{Server: p.first + int32(p.distribution.owner(p.hashOf(part), nil)), Database: p.database}
 }
 
 // HashedPart is the part of key that decides its place within its pool: its hash
