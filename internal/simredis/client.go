@@ -110,6 +110,8 @@ func (c *client) execute(args [][]byte) {
 		c.reject(cmd, errNoAuth)
 	case c.subscriptions() > 0 && c.proto == 2 && !cmd.subscriber:
 		c.reject(cmd, "ERR Can't execute '"+cmd.name+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	case !cmd.loading && c.s.loop.Now().Before(c.s.loadedAt):
+		c.reject(cmd, "LOADING Redis is loading the dataset in memory")
 	case c.multi != nil && !cmd.inMulti:
 		c.multi.add(cmd, args)
 		c.simple("QUEUED")

@@ -10,16 +10,16 @@ const errName = "ERR Client names cannot contain spaces, newlines or special cha
 
 // clientCommands are the subcommands of CLIENT; arity counts both words.
 var clientCommands = map[string]command{
-	"caching":  {arity: 3, noScript: true, run: runClientCaching},
-	"getname":  {arity: 2, noScript: true, run: runClientGetName},
-	"id":       {arity: 2, noScript: true, run: func(c *client, _ [][]byte) { c.integer(c.id) }},
-	"info":     {arity: 2, noScript: true, run: func(c *client, _ [][]byte) { c.verbatim(c.describe() + "\n") }},
-	"kill":     {arity: -3, noScript: true, run: runClientKill},
-	"list":     {arity: -2, noScript: true, run: runClientList},
-	"reply":    {arity: 3, noScript: true, run: runClientReply},
-	"setname":  {arity: 3, noScript: true, run: runClientSetName},
-	"tracking": {arity: -3, noScript: true, run: runClientTracking},
-	"unblock":  {arity: -3, noScript: true, run: runClientUnblock},
+	"caching":  {arity: 3, loading: true, noScript: true, run: runClientCaching},
+	"getname":  {arity: 2, loading: true, noScript: true, run: runClientGetName},
+	"id":       {arity: 2, loading: true, noScript: true, run: func(c *client, _ [][]byte) { c.integer(c.id) }},
+	"info":     {arity: 2, loading: true, noScript: true, run: func(c *client, _ [][]byte) { c.verbatim(c.describe() + "\n") }},
+	"kill":     {arity: -3, loading: true, noScript: true, run: runClientKill},
+	"list":     {arity: -2, loading: true, noScript: true, run: runClientList},
+	"reply":    {arity: 3, loading: true, noScript: true, run: runClientReply},
+	"setname":  {arity: 3, loading: true, noScript: true, run: runClientSetName},
+	"tracking": {arity: -3, loading: true, noScript: true, run: runClientTracking},
+	"unblock":  {arity: -3, loading: true, noScript: true, run: runClientUnblock},
 }
 
 // runClientReply answers ON only.

@@ -14,6 +14,14 @@ type value struct {
 	expires time.Time // zero: never
 }
 
+// kind is the type, as TYPE calls it.
+func (v *value) kind() string {
+	if v.isList {
+		return "list"
+	}
+	return "string"
+}
+
 func (v *value) expired(now time.Time) bool {
 	return !v.expires.IsZero() && !now.Before(v.expires)
 }
@@ -31,7 +39,7 @@ type place struct {
 // lookup is the value at a place, nil if there is none or it has expired.
 func (s *Server) lookup(p place) *value {
 	v := s.dbs[p.db][p.key]
-	if v != nil && v.expired(s.loop.Now()) {
+	if v != nil && v.expired(s.now()) {
 		delete(s.dbs[p.db], p.key)
 		s.changed(nil, p)
 		return nil

@@ -28,13 +28,10 @@ func runExists(c *client, args [][]byte) {
 }
 
 func runType(c *client, args [][]byte) {
-	switch v := c.lookup(args[1]); {
-	case v == nil:
+	if v := c.lookup(args[1]); v != nil {
+		c.simple(v.kind())
+	} else {
 		c.simple("none")
-	case v.isList:
-		c.simple("list")
-	default:
-		c.simple("string")
 	}
 }
 
@@ -55,7 +52,7 @@ func expire(name string) func(*client, [][]byte) {
 		case v == nil:
 			c.integer(0)
 		default:
-			v.expires = c.s.loop.Now().Add(time.Duration(n) * unit)
+			v.expires = c.s.now().Add(time.Duration(n) * unit)
 			if n > 0 {
 				c.changed(args[1])
 			} else {
@@ -76,7 +73,7 @@ func ttl(name string) func(*client, [][]byte) {
 		case v.expires.IsZero():
 			c.integer(-1)
 		default:
-			ms := v.expires.Sub(c.s.loop.Now()).Milliseconds()
+			ms := v.expires.Sub(c.s.now()).Milliseconds()
 			if name == "ttl" {
 				ms = (ms + 500) / 1000
 			}

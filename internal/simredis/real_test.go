@@ -53,6 +53,7 @@ const (
 func newPair(t *testing.T, seed uint64, server *redistest.Server) *pair {
 	w := sim.New(seed)
 	model := simredis.Start(w, address, simredis.Options{Seed: seed})
+	model.Teach(keepBody, keep)
 	p := &pair{t: t, w: w, model: model, real: server, clients: map[string]*pairClient{}}
 	teller, err := redistest.Dial(server.Addr(), time.Minute)
 	if err != nil {
@@ -242,6 +243,20 @@ func (p *pair) finish() {
 	}
 }
 
+// keepBody empties a database but for one key, as keep does.
+const keepBody = "redis.call('select',ARGV[1]) local kept = redis.call('get',KEYS[1]) redis.call('flushdb','async') " +
+	"if kept then redis.call('set',KEYS[1],kept) end return redis.status_reply('DONE')"
+
+func keep(call func(...string) []byte, keys, argv [][]byte) []byte {
+	call("select", string(argv[0]))
+	kept := call("get", string(keys[0]))
+	call("flushdb", "async")
+	if text, ok := resp.Bulk(kept); ok {
+		call("set", string(keys[0]), string(text))
+	}
+	return []byte("+DONE\r\n")
+}
+
 // realScripts are commands of several clients, apart by semicolons.
 var realScripts = []string{
 	// Transactions.
@@ -329,6 +344,11 @@ var realScripts = []string{
 	`a:MULTI; a:EVAL "return redis.call('incr',KEYS[1])" 1 n; a:EVALSHA x 0; a:SCRIPT EXISTS x; a:EXEC; a:WATCH n; b:EVAL "return redis.call('incr',KEYS[1])" 1 n; a:MULTI; a:EXEC; a:BLPOP l 0; b:EVAL "return redis.call('rpush',KEYS[1],ARGV[1])" 1 l x`,
 	`a:HELLO 3; a:CLIENT TRACKING ON; a:EVAL "return redis.call('get',KEYS[1])" 1 k; b:SET k 1; a:GET k; a:EVAL "return redis.call('set',KEYS[1],ARGV[1])" 1 k v`,
 	`a:HELLO 3; a:SUBSCRIBE x; a:EVAL "return redis.call('publish',KEYS[1],ARGV[1])" 1 x hello; b:EVAL "return redis.call('publish',KEYS[1],ARGV[1])" 1 x hello`,
+	`a:SET m mark; a:SET k v; a:SELECT 1; a:SET m other; a:SET k v; a:EVAL "` + keepBody + `" 1 m 0; a:MGET m k; a:SELECT 0; a:MGET m k; a:EVAL "` + keepBody + `" 1 none 0; a:MGET m k; a:MULTI; a:EVAL "` + keepBody + `" 1 none 1; a:DBSIZE; a:EXEC`,
+	// The keyspace as a whole.
+	"a:KEYS *; a:RANDOMKEY; a:SCAN 0; a:DBSIZE; a:SET k v; a:KEYS *; a:KEYS x*; a:KEYS [k]; a:RANDOMKEY; a:SCAN 0; a:DBSIZE; a:HELLO 3; a:KEYS *; a:FLUSHDB; a:RANDOMKEY",
+	"a:SET k v; a:SCAN 0 MATCH k*; a:SCAN 0 MATCH l COUNT 100; a:SCAN 0 TYPE STRING; a:SCAN 0 TYPE list; a:SCAN x; a:SCAN 0 COUNT 0; a:SCAN 0 COUNT x; a:SCAN 0 MATCH; a:SCAN 0 nonsense 1; a:SCAN",
+	"a:SET k v PX 100; b:BLPOP none 0.2; a:KEYS *; a:SCAN 0; a:RANDOMKEY; a:SELECT 3; a:RPUSH l x; a:SCAN 0 TYPE list; a:EXPIRE l -1; a:KEYS *; a:SELECT 0; a:KEYS *",
 	// Reset.
 	"a:HELLO 3 SETNAME n; a:SELECT 2; a:WATCH k; a:MULTI; a:RESET; a:CLIENT GETNAME; a:EXEC; a:GET none; a:SET k v; a:SELECT 2; a:EXISTS k; a:RESET x",
 }
@@ -343,6 +363,20 @@ func TestTheModelAnswersAsRedisDoes(t *testing.T) {
 			}
 			p.finish()
 		})
+	}
+}
+
+func TestWhatTheModelExecutesWhileItLoadsIsWhatRedisDoes(t *testing.T) {
+	server := redistest.Start(t)
+	for name, loading := range simredis.Loading() {
+		reply, err := server.Do("COMMAND", "INFO", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := fmt.Sprint(reply.([]any)[0].([]any)[2])
+		if strings.Contains(row, "loading") != loading {
+			t.Errorf("%s: the model says %v, Redis's flags are %s", name, loading, row)
+		}
 	}
 }
 
@@ -378,7 +412,7 @@ func randomLine(rng *rand.Rand) string {
 	case 15:
 		return line + "LRANGE " + key() + " 0 -1"
 	case 16:
-		return line + pick("FLUSHALL", "FLUSHDB", "DBSIZE")
+		return line + pick("FLUSHALL", "FLUSHDB", "DBSIZE", "SCAN x", `EVAL "`+keepBody+`" 1 `+key()+pick(" 0", " 1"))
 	case 17, 18:
 		return line + pick("SELECT 0", "SELECT 1", "HELLO 2", "HELLO 3", "HELLO 3")
 	case 19:

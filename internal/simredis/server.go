@@ -3,8 +3,9 @@
 // runs it on a loop of the simulated network.
 //
 // It has strings, lists, numbered databases, transactions, blocking, publish and
-// subscribe, tracking, and scripts of one call; a test holds its replies against
-// those of a real server. Keys expire only as they are looked at.
+// subscribe, tracking, and scripts of one call, or whose effect it is taught; a test
+// holds its replies against those of a real server. Keys expire only as they are looked
+// at, by a wall clock that can be set.
 //
 // It keeps its data over connections and, by Snapshot and Restart, over its own
 // death. What the network or a paused host still holds of a connection is
@@ -47,6 +48,8 @@ type Server struct {
 	loop     ioloop.Loop
 	options  Options
 	rng      *rand.Rand
+	clock    time.Duration // how far the wall clock is off the loop's
+	loadedAt time.Time     // until then the data is being loaded
 	dbs      [databases]database
 	clients  []*client // by id
 	nextID   int64
@@ -56,6 +59,7 @@ type Server struct {
 	ready    []place // lists that came to be since blocked clients were served
 	waiting  []*client
 	scripts  map[string]string // bodies by their SHA1
+	effects  map[string]Effect // of bodies that the model cannot read
 	changes  []change          // that clients in BCAST mode are yet to be told
 }
 
@@ -89,9 +93,20 @@ func (s *Server) Restart(from Snapshot) {
 	s.dbs = copyAll(from.dbs)
 	s.nextID = 0
 	s.scripts = map[string]string{}
-	s.started = s.loop.Now()
+	s.started, s.loadedAt = s.loop.Now(), time.Time{}
 	s.runID = fmt.Sprintf("%016x%016x%08x", s.rng.Uint64(), s.rng.Uint64(), s.rng.Uint32())
 }
+
+// Load has the server, from now on for a time, answer LOADING to all that needs
+// its data, as one that reads its dump after a restart does.
+func (s *Server) Load(d time.Duration) { s.loadedAt = s.loop.Now().Add(d) }
+
+// StepClock sets the server's wall clock, by which keys expire, ahead by d, or back
+// if that is negative.
+func (s *Server) StepClock(d time.Duration) { s.clock += d }
+
+// now is the server's wall clock.
+func (s *Server) now() time.Time { return s.loop.Now().Add(s.clock) }
 
 // forgetClients has nothing more executed for the clients there are.
 func (s *Server) forgetClients() {
@@ -118,7 +133,7 @@ func (s *Server) Set(db int, key, text string) {
 }
 
 // Len is how many keys a database holds that have not expired.
-func (s *Server) Len(db int) int { return s.dbs[db].len(s.loop.Now()) }
+func (s *Server) Len(db int) int { return s.dbs[db].len(s.now()) }
 
 // Blocked is how many clients wait in a blocking command.
 func (s *Server) Blocked() int { return len(s.waiting) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -353,5 +354,122 @@ func TestARestartForgetsWhatClientsWereInTheMiddleOf(t *testing.T) {
 		n := b.dial()
 		b.send(n, "RPUSH l x", "LLEN l", "PUBLISH ch x", "GET k", "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0")
 		b.expect(n, ":1\r\n:1\r\n:0\r\n$1\r\nw\r\n-NOSCRIPT No matching script. Please use EVAL.\r\n")
+	})
+}
+
+func TestAServerThatLoadsRefusesWhatNeedsItsData(t *testing.T) {
+	const refusal = "-LOADING Redis is loading the dataset in memory\r\n"
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		b.h.Set(0, "k", "v")
+		b.h.Restart(b.h.Snapshot())
+		b.h.Load(time.Second)
+		p := b.dial()
+		b.send(p, "GET k", "PING", "CLIENT ID", "SELECT 1", "SELECT 0", "MULTI", "SET k w", "EXEC")
+		b.expect(p, refusal+refusal+":1\r\n+OK\r\n+OK\r\n+OK\r\n"+refusal+"-EXECABORT Transaction discarded because of previous errors.\r\n")
+		b.w.Run(b.w.Now() + time.Second)
+		b.send(p, "GET k")
+		b.expect(p, "$1\r\nv\r\n")
+	})
+}
+
+func TestAWholeScanMeetsEachKeyOnceThatIsThereAllTheTime(t *testing.T) {
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		rng := b.w.Rand()
+		for i := range 60 {
+			b.h.Set(0, fmt.Sprintf("k%d", i), "v")
+		}
+		p := b.dial()
+		seen := map[string]int{}
+		for cursor := "0"; ; {
+			b.send(p, fmt.Sprintf("SCAN %s COUNT %d", cursor, 1+rng.IntN(9)))
+			b.expect(p, "*2\r\n$")
+			cursor = b.bulk(p)
+			b.expect(p, "*")
+			n := b.number(p)
+			for range n {
+				b.expect(p, "$")
+				seen[b.bulk(p)]++
+			}
+			if cursor == "0" {
+				break
+			}
+			b.h.Remove(0, fmt.Sprintf("k%d", 30+rng.IntN(30)))
+			b.h.Set(0, fmt.Sprintf("new%d", rng.IntN(1000)), "v")
+		}
+		for i := range 30 {
+			if n := seen[fmt.Sprintf("k%d", i)]; n != 1 {
+				b.Fatalf("k%d is met %d times", i, n)
+			}
+		}
+	})
+}
+
+// number reads a number to the end of its line.
+func (b *bench) number(p *sim.Peer) int {
+	b.Helper()
+	text, c := "", make([]byte, 1)
+	for !strings.HasSuffix(text, "\r\n") {
+		if _, err := p.Read(c); err != nil {
+			b.Fatal(err)
+		}
+		text += string(c)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// bulk reads a bulk string behind its $.
+func (b *bench) bulk(p *sim.Peer) string {
+	b.Helper()
+	text := make([]byte, b.number(p)+2)
+	for n := 0; n < len(text); {
+		k, err := p.Read(text[n:])
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += k
+	}
+	return string(text[:len(text)-2])
+}
+
+func TestAServerEvictsOneKeyAtATimeFromAnyDatabase(t *testing.T) {
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		b.h.Set(0, "a", "v")
+		b.h.Set(0, "b", "v")
+		b.h.Set(15, "c", "v")
+		p := b.dial()
+		b.send(p, "WATCH a b", "MULTI", "DBSIZE")
+		b.expect(p, "+OK\r\n+OK\r\n+QUEUED\r\n")
+		for left := 2; left >= 0; left-- {
+			db, key, ok := b.h.Evict()
+			if _, there := b.h.Get(db, key); !ok || there || b.h.Len(0)+b.h.Len(15) != left {
+				b.Fatalf("%s of %d is evicted: %v", key, db, ok)
+			}
+		}
+		if _, _, ok := b.h.Evict(); ok {
+			b.Fatal("an empty server evicts")
+		}
+		b.send(p, "EXEC")
+		b.expect(p, "*-1\r\n")
+	})
+}
+
+func TestKeysExpireByTheWallClock(t *testing.T) {
+	eachSeed(t, simredis.Options{}, func(b *bench) {
+		p := b.dial()
+		b.send(p, "SET k v EX 10", "SET l v EX 10")
+		b.expect(p, "+OK\r\n+OK\r\n")
+		b.h.StepClock(9 * time.Second)
+		b.send(p, "TTL k")
+		b.expect(p, ":1\r\n")
+		b.h.StepClock(time.Second)
+		b.send(p, "GET k")
+		b.expect(p, "$-1\r\n")
+		b.h.StepClock(-time.Hour)
+		b.send(p, "GET k", "TTL l")
+		b.expect(p, "$-1\r\n:3600\r\n")
 	})
 }

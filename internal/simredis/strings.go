@@ -42,7 +42,7 @@ type setOptions struct {
 }
 
 func runSet(c *client, args [][]byte) {
-	o, fault := parseSet(args[3:], c.s.loop.Now())
+	o, fault := parseSet(args[3:], c.s.now())
 	if fault != "" {
 		c.fail(fault)
 		return
@@ -119,7 +119,7 @@ func setFor(name string) func(*client, [][]byte) {
 		unit = time.Millisecond
 	}
 	return func(c *client, args [][]byte) {
-		expires, fault := deadline(args[2], unit, c.s.loop.Now(), name)
+		expires, fault := deadline(args[2], unit, c.s.now(), name)
 		if fault != "" {
 			c.fail(fault)
 			return

@@ -12,6 +12,7 @@ type command struct {
 	arity      int
 	beforeAuth bool
 	subscriber bool // a subscriber in RESP2 may send it
+	loading    bool // it is executed while the data is being loaded
 	inMulti    bool // it is not queued in a transaction
 	noScript   bool
 	read       readKeys
@@ -86,7 +87,7 @@ var commands map[string]command
 func init() { // the table knows of scripts, and they look into it
 	commands = map[string]command{
 		"append":       {arity: 3, run: runAppend},
-		"auth":         {arity: -2, beforeAuth: true, noScript: true, run: runAuth},
+		"auth":         {arity: -2, loading: true, beforeAuth: true, noScript: true, run: runAuth},
 		"blmove":       {arity: 6, noScript: true, run: runBLMove},
 		"blpop":        {arity: -3, noScript: true, run: blockingPop(left)},
 		"brpop":        {arity: -3, noScript: true, run: blockingPop(right)},
@@ -97,11 +98,11 @@ func init() { // the table knows of scripts, and they look into it
 		"decr":         {arity: 2, run: add(-1)},
 		"decrby":       {arity: 3, run: addArgument(-1)},
 		"del":          {arity: -2, run: runDel},
-		"discard":      {arity: 1, inMulti: true, noScript: true, run: runDiscard},
-		"echo":         {arity: 2, run: runEcho},
+		"discard":      {arity: 1, loading: true, inMulti: true, noScript: true, run: runDiscard},
+		"echo":         {arity: 2, loading: true, run: runEcho},
 		"eval":         {arity: -3, noScript: true, run: runEval},
 		"evalsha":      {arity: -3, noScript: true, run: runEvalSHA},
-		"exec":         {arity: 1, inMulti: true, noScript: true, run: runExec},
+		"exec":         {arity: 1, loading: true, inMulti: true, noScript: true, run: runExec},
 		"exists":       {arity: -2, read: allKeys, run: runExists},
 		"expire":       {arity: 3, run: expire("expire")},
 		"flushall":     {arity: -1, run: runFlushAll},
@@ -109,10 +110,11 @@ func init() { // the table knows of scripts, and they look into it
 		"get":          {arity: 2, read: firstKey, run: runGet},
 		"getdel":       {arity: 2, run: runGetDel},
 		"getset":       {arity: 3, run: runGetSet},
-		"hello":        {arity: -1, beforeAuth: true, noScript: true, run: runHello},
+		"hello":        {arity: -1, loading: true, beforeAuth: true, noScript: true, run: runHello},
+		"keys":         {arity: 2, run: runKeys},
 		"incr":         {arity: 2, run: add(1)},
 		"incrby":       {arity: 3, run: addArgument(1)},
-		"info":         {arity: -1, run: runInfo},
+		"info":         {arity: -1, loading: true, run: runInfo},
 		"llen":         {arity: 2, read: firstKey, run: runLLen},
 		"lmove":        {arity: 5, run: runLMove},
 		"lpop":         {arity: -2, run: pop(left)},
@@ -120,51 +122,53 @@ func init() { // the table knows of scripts, and they look into it
 		"lrange":       {arity: 4, read: firstKey, run: runLRange},
 		"mget":         {arity: -2, read: allKeys, run: runMGet},
 		"mset":         {arity: -3, run: runMSet},
-		"multi":        {arity: 1, inMulti: true, noScript: true, run: runMulti},
+		"multi":        {arity: 1, loading: true, inMulti: true, noScript: true, run: runMulti},
 		"persist":      {arity: 2, run: runPersist},
 		"pexpire":      {arity: 3, run: expire("pexpire")},
 		"ping":         {arity: -1, subscriber: true, run: runPing},
 		"psetex":       {arity: 4, run: setFor("psetex")},
-		"psubscribe":   {arity: -2, subscriber: true, noScript: true, run: subscribe(byPattern)},
+		"psubscribe":   {arity: -2, loading: true, subscriber: true, noScript: true, run: subscribe(byPattern)},
 		"pttl":         {arity: 2, read: firstKey, run: ttl("pttl")},
-		"publish":      {arity: 3, run: runPublish},
+		"publish":      {arity: 3, loading: true, run: runPublish},
 		"pubsub":       {arity: -2, sub: pubsubCommands},
-		"punsubscribe": {arity: -1, subscriber: true, noScript: true, run: unsubscribe(byPattern)},
-		"quit":         {arity: -1, beforeAuth: true, subscriber: true, inMulti: true, noScript: true, run: runQuit},
-		"reset":        {arity: 1, beforeAuth: true, subscriber: true, inMulti: true, noScript: true, run: runReset},
+		"punsubscribe": {arity: -1, loading: true, subscriber: true, noScript: true, run: unsubscribe(byPattern)},
+		"quit":         {arity: -1, loading: true, beforeAuth: true, subscriber: true, inMulti: true, noScript: true, run: runQuit},
+		"randomkey":    {arity: 1, run: runRandomKey},
+		"reset":        {arity: 1, loading: true, beforeAuth: true, subscriber: true, inMulti: true, noScript: true, run: runReset},
 		"rpop":         {arity: -2, run: pop(right)},
 		"rpoplpush":    {arity: 3, run: runRPopLPush},
 		"rpush":        {arity: -3, run: push(right)},
+		"scan":         {arity: -2, run: runScan},
 		"script":       {arity: -2, sub: scriptCommands},
-		"select":       {arity: 2, run: runSelect},
+		"select":       {arity: 2, loading: true, run: runSelect},
 		"set":          {arity: -3, run: runSet},
 		"setex":        {arity: 4, run: setFor("setex")},
 		"setnx":        {arity: 3, run: runSetNX},
-		"spublish":     {arity: 3, run: runSPublish},
-		"ssubscribe":   {arity: -2, subscriber: true, noScript: true, run: subscribe(byShard)},
+		"spublish":     {arity: 3, loading: true, run: runSPublish},
+		"ssubscribe":   {arity: -2, loading: true, subscriber: true, noScript: true, run: subscribe(byShard)},
 		"strlen":       {arity: 2, read: firstKey, run: runStrLen},
-		"subscribe":    {arity: -2, subscriber: true, noScript: true, run: subscribe(byChannel)},
-		"sunsubscribe": {arity: -1, subscriber: true, noScript: true, run: unsubscribe(byShard)},
+		"subscribe":    {arity: -2, loading: true, subscriber: true, noScript: true, run: subscribe(byChannel)},
+		"sunsubscribe": {arity: -1, loading: true, subscriber: true, noScript: true, run: unsubscribe(byShard)},
 		"touch":        {arity: -2, read: allKeys, run: runExists},
 		"ttl":          {arity: 2, read: firstKey, run: ttl("ttl")},
 		"type":         {arity: 2, read: firstKey, run: runType},
 		"unlink":       {arity: -2, run: runDel},
-		"unsubscribe":  {arity: -1, subscriber: true, noScript: true, run: unsubscribe(byChannel)},
-		"unwatch":      {arity: 1, noScript: true, run: runUnwatch},
-		"watch":        {arity: -2, inMulti: true, noScript: true, run: runWatch},
+		"unsubscribe":  {arity: -1, loading: true, subscriber: true, noScript: true, run: unsubscribe(byChannel)},
+		"unwatch":      {arity: 1, loading: true, noScript: true, run: runUnwatch},
+		"watch":        {arity: -2, loading: true, inMulti: true, noScript: true, run: runWatch},
 	}
 }
 
 var configCommands = map[string]command{
-	"get": {arity: -3, noScript: true, run: runConfigGet},
+	"get": {arity: -3, loading: true, noScript: true, run: runConfigGet},
 }
 
 var pubsubCommands = map[string]command{
-	"channels":      {arity: -2, run: pubsubChannels(byChannel)},
-	"numpat":        {arity: 2, run: runPubSubNumPat},
-	"numsub":        {arity: -2, run: pubsubNumSub(byChannel)},
-	"shardchannels": {arity: -2, run: pubsubChannels(byShard)},
-	"shardnumsub":   {arity: -2, run: pubsubNumSub(byShard)},
+	"channels":      {arity: -2, loading: true, run: pubsubChannels(byChannel)},
+	"numpat":        {arity: 2, loading: true, run: runPubSubNumPat},
+	"numsub":        {arity: -2, loading: true, run: pubsubNumSub(byChannel)},
+	"shardchannels": {arity: -2, loading: true, run: pubsubChannels(byShard)},
+	"shardnumsub":   {arity: -2, loading: true, run: pubsubNumSub(byShard)},
 }
 
 var scriptCommands = map[string]command{
