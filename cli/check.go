@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"ringmain/app"
@@ -44,6 +46,12 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s%s, %s\n", *file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
 		count(len(snapshot.Servers), "server"), replicasOf(cfg), count(len(cfg.Routes), "route"))
+	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
+		if p := cfg.Pools[name]; p.Reroutes() {
+			fmt.Fprintf(stdout, "reroutes: pools.%s: at most %d of %s may be out; keys of these servers are deleted, and all that is in their database %d\n",
+				name, p.MaxDown(), count(len(p.Nodes), "server"), p.RefugeDatabase)
+		}
+	}
 	for _, c := range cfg.Certificates {
 		fmt.Fprintf(stdout, "certificate: %s: for %s, valid until %s\n", c.Path, c.Name, c.NotAfter.UTC().Format(time.DateTime))
 	}

@@ -88,6 +88,16 @@ func TestCheckTellsWhomCertificatesAreForAndHowLong(t *testing.T) {
 	}
 }
 
+func TestCheckTellsWhatAPoolThatReroutesDeletes(t *testing.T) {
+	code, stdout, _ := call(t, "topology: {sole_proxy: true}\npools:\n  main:\n    on_node_down: reroute\n    refuge_database: 9\n"+
+		"    nodes: [{name: a, address: 'h:1'}, {name: b, address: 'h:2'}, {name: c, address: 'h:3'}]\n", "check")
+	want := "config.yaml is valid: 1 listener, 1 pool, 3 servers, 0 routes\n" +
+		"reroutes: pools.main: at most 1 of 3 servers may be out; keys of these servers are deleted, and all that is in their database 9\n"
+	if code != ExitOK || stdout != want {
+		t.Errorf("exit code %d, output\n%s", code, stdout)
+	}
+}
+
 func TestCheckNamesEveryFaultWithItsPlace(t *testing.T) {
 	var text strings.Builder
 	for i := range 100 {

@@ -18,7 +18,7 @@ const docsPath = "../docs/configuration.md"
 
 const docsHead = `# Configuration
 
-Written from the types in ` + "`config/config.go`" + ` by ` + "`go test ./config -run Docs -update`" + `. The shipped
+Written from the types in ` + "`config/config.go` and `config/pool.go`" + ` by ` + "`go test ./config -run Docs -update`" + `. The shipped
 [config.yaml](../config.yaml) has every key with its default, to start from.
 
 - The file is YAML. An unknown key, a key that is given twice and a value out of its bounds stop the start, and
@@ -93,11 +93,15 @@ type page struct {
 func newPage(t *testing.T) *page {
 	t.Helper()
 	p := &page{t: t, types: map[string]string{}, fields: map[string]string{}, required: map[string]bool{}}
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	var declarations []ast.Decl
+	for _, name := range []string{"config.go", "pool.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		declarations = append(declarations, file.Decls...)
 	}
-	for _, d := range file.Decls {
+	for _, d := range declarations {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != token.TYPE {
 			continue

@@ -68,9 +68,23 @@ func TestTheShippedFileIsOneBlockAwayFromRealServers(t *testing.T) {
 	}
 }
 
+func TestTheShippedFileIsOneBlockAwayFromRerouting(t *testing.T) {
+	text := withBlocks(t, "# nodes:", "# on_node_down: reroute")
+	for _, change := range [][2]string{{"sole_proxy: false", "sole_proxy: true"}, {"    on_node_down: fail\n", ""}} {
+		if strings.Count(text, change[0]) != 1 {
+			t.Fatalf("%q is not there once", change[0])
+		}
+		text = strings.Replace(text, change[0], change[1], 1)
+	}
+	c := mustParse(t, text)
+	if p := c.Pools["main"]; !p.Reroutes() || !c.Topology.SoleProxy || p.OnNodeReturn != "invalidate" || p.RefugeDatabase != 15 || p.MaxDown() != 1 {
+		t.Errorf("got %+v, %+v", p, c.Topology)
+	}
+}
+
 func TestTheShippedFileNamesEveryKey(t *testing.T) {
 	said := map[string]int{}
-	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:", "# sentinel:")} {
+	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:", "# sentinel:", "# on_node_down: reroute")} {
 		_, d := decodeFile([]byte(text))
 		maps.Copy(said, d.lines)
 	}

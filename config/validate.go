@@ -63,7 +63,9 @@ func (c *Config) check() Faults {
 	inRange(v, "slowlog.entries", c.Slowlog.Entries, 0, 10_000)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
+	v.topology(&c.Topology)
 	v.pools(c.Pools)
+	v.rerouting(c)
 	v.routes(c)
 	v.unusedPools(c)
 	return v.faults

@@ -59,7 +59,7 @@ func (v *validator) pool(path string, p *Pool) {
 	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
 		v.fault(path+".hash_tag", "must be empty or exactly two visible ASCII characters, is %q", clip(p.HashTag))
 	}
-	v.oneOf(path+".on_node_down", p.OnNodeDown, "fail")
+	v.oneOf(path+".on_node_down", p.OnNodeDown, whenDown[:]...)
 	v.oneOf(path+".reads", p.Reads, ReadsFrom()...)
 	v.replicas(path+".nodes", p.Nodes)
 	t := p.Timeouts
@@ -81,6 +81,7 @@ func (v *validator) health(path string, h *Health) {
 	inRange(v, path+".rise", h.Rise, 1, 100)
 	inRange(v, path+".hold", h.Hold, 0, Hour)
 	inRange(v, path+".hold_max", h.HoldMax, max(h.Hold, 0), 24*Hour)
+	inRange(v, path+".max_down_percent", h.MaxDownPercent, 0, 100)
 }
 
 func (v *validator) nodes(path string, nodes []Node, sentinel bool) {

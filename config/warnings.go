@@ -24,6 +24,7 @@ func (c *Config) warnings(d *decoder) []Fault {
 	w.userWarnings(c, d)
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		w.poolWarnings(join("pools", name), c.Pools[name], d)
+		w.rerouteWarnings(join("pools", name), c.Pools[name])
 	}
 	w.sharedDatabases(c)
 	for i, r := range c.Routes {

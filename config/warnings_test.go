@@ -42,7 +42,14 @@ func TestWhatMayBeMeantOtherwiseIsWarnedOfWithItsPlace(t *testing.T) {
 			"f:3: pools.main.nodes: replicas are not used"},
 		"reads without replicas":     {"pools:\n  main:\n    embedded: 0\n    nodes: [{name: a, address: 'h:1'}]\n    reads: any", "f:5: pools.main.reads: any is the same as primary"},
 		"replicas that answer reads": {"pools: {main: {reads: replica, nodes: [{name: a, address: 'h:1', replicas: ['h:2']}]}}", ""},
-		"one route":                  {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
+		"a server alone in a pool that reroutes": {"topology: {sole_proxy: true}\npools:\n  main:\n    nodes: [{name: a, address: 'h:1'}]\n    on_node_down: reroute",
+			"f:5: pools.main.on_node_down: reroute does nothing in a pool of one server"},
+		"no server may be out": {"topology: {sole_proxy: true}\npools:\n  main:\n    nodes: [{name: a, address: 'h:1'}, {name: b, address: 'h:2'}]\n    on_node_down: reroute\n    health: {max_down_percent: 49}",
+			"f:6: pools.main.health.max_down_percent: is 49, which lets none of 2 servers be out"},
+		"one of two may be out": {"topology: {sole_proxy: true}\npools: {main: {on_node_down: reroute, nodes: [{name: a, address: 'h:1'}, {name: b, address: 'h:2'}]}}", ""},
+		"a bound on servers that are out": {"pools:\n  main:\n    nodes: [{name: a, address: 'h:1'}]\n    health: {max_down_percent: 20}",
+			"f:4: pools.main.health.max_down_percent: has no effect without on_node_down: reroute"},
+		"one route": {"pools: {main: {nodes: [{name: a, address: 'h:1'}]}}\nroutes: [{pool: main}]", ""},
 	} {
 		c, err := Parse("f", []byte(test.text))
 		if err != nil {
