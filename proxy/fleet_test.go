@@ -274,9 +274,7 @@ func TestSortFollowsNoPatternWhereRoutesMayTakeItsKeysElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := *f.core.Config
-	cfg.Snapshot = snapshot
-	f.core.Config = &cfg
+	f.core.snapshot = snapshot
 	f.sends("SORT {l} BY {l}w:*\r\n")
 	f.gets("-" + errSortBy + "\r\n")
 }

@@ -1,9 +1,9 @@
 package router
 
 import (
-	"reflect"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 )

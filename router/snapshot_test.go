@@ -110,7 +110,7 @@ func TestSplitTellsDatabasesOfOneServerApart(t *testing.T) {
 		places := make([]Place, rng.IntN(50))
 		b.reset(servers)
 		for i := range places {
-			places[i] = Place{rng.Int32N(int32(servers)), rng.Int32N(3)}
+			places[i] = Place{Server: rng.Int32N(int32(servers)), Database: rng.Int32N(3)}
 			b.add(places[i])
 		}
 		b.order()
