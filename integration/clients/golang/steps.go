@@ -228,7 +228,7 @@ func (p *player) cache() {
 			same[any]("old")(value, err)
 			same[bool](strconv.FormatBool(k == 1))(hit, nil)
 		}
-		ask("write", key, "new") // straight at the server that has it
+		p.done("write", key, "new") // straight at the server that has it
 		p.untilTrue("the value is invalidated", func() bool {
 			value, _, err := c.get(key)
 			return must(value, err) == "new"
@@ -236,10 +236,15 @@ func (p *player) cache() {
 	}
 }
 
+// done asks for something, and waits until it has been done.
+func (p *player) done(words ...string) {
+	ask(words...)
+	same[any]("done\n")(p.input.ReadString('\n'))
+}
+
 func (p *player) killed() {
 	before := must(strconv.Atoi(describe(must(p.other.do("CLIENT", "ID")))))
-	ask("kill")
-	same[any]("done\n")(p.input.ReadString('\n'))
+	p.done("kill")
 	p.untilTrue("there is another connection", func() bool {
 		id, err := p.c.do("CLIENT", "ID")
 		return err == nil && must(strconv.Atoi(describe(id))) > before
@@ -248,8 +253,7 @@ func (p *player) killed() {
 }
 
 func (p *player) restarted() {
-	ask("restart")
-	same[any]("done\n")(p.input.ReadString('\n'))
+	p.done("restart")
 	p.worksAgain()
 	// A library with several connections meets the loss on each.
 	p.untilTrue("it reads again", func() bool {
