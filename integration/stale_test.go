@@ -1,0 +1,80 @@
+package integration
+
+import (
+	"testing"
+	"time"
+
+	"ringmain/internal/ledger"
+	"ringmain/internal/redistest"
+)
+
+// judged reports what a load's ledger has against the proxy.
+func judged(t testing.TB, l *ledger.Load) {
+	t.Helper()
+	t.Log(l)
+	for _, fault := range l.Faults() {
+		t.Error(fault)
+	}
+}
+
+// succeed ends the test with an error.
+func succeed(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a proxy does that takes servers out and back without a thought for what they still
+// have: so the ledger finds lies, and these faults bring them about.
+func TestTwemproxyThatEjectsServersServesStaleValues(t *testing.T) {
+	lasts := 3 * time.Second
+	if torture() {
+		lasts = time.Minute
+	}
+	list := startRedis(t, 5)
+	var addresses []string
+	for _, s := range list {
+		addresses = append(addresses, s.Addr())
+	}
+	proxy := redistest.Nutcracker(t, addresses, "ketama", "fnv1a_64", "hash_tag", `"{}"`, "timeout", "100",
+		"auto_eject_hosts", "true", "server_failure_limit", "1", "server_retry_timeout", "200")
+	l := ledger.New(ledger.Options{Addr: proxy.Addr(), Actors: 8, Pairs: 60, Plain: true, MayClose: true,
+		Judge: func(string) ledger.Outcome { return ledger.Uncertain }})
+	defer l.Close()
+	succeed(t, l.Fill())
+	l.Mortal(func(string) bool { return true }) // also what others have: it moves them
+	l.Begin()
+	pain := &agony{victims: victimsOf(list, 2, time.Second, 1), faults: append(pauses, crashes...)}
+	err := pain.last(lasts)
+	l.End()
+	succeed(t, err)
+	t.Logf("twemproxy for %v: %v; faults: %v", lasts, l, pain.suffered)
+	if l.Lies.Load() == 0 {
+		t.Error("no stale read was found")
+	}
+	if l.Hits.Load()*3 < l.Reads.Load() {
+		t.Error("too few reads hit to tell anything")
+	}
+}
+
+// Where servers only pause or lose connections, nothing is lost.
+func TestServersThatPauseLoseNothingInAPoolThatFails(t *testing.T) {
+	lasts := 3 * time.Second
+	if torture() {
+		lasts = time.Minute
+	}
+	list := startRedis(t, 3)
+	r := start(t, servers(list...), loops(2), healthChecks(50*time.Millisecond), requestTimeout(200*time.Millisecond))
+	l := ledger.New(ledger.Options{Addr: r.Addr(), Actors: 8, Pairs: 60, Seed: 2})
+	defer l.Close()
+	succeed(t, l.Fill())
+	l.Begin()
+	pain := &agony{victims: victimsOf(list, 2, time.Second, 2), faults: pauses}
+	err := pain.last(lasts)
+	l.End()
+	succeed(t, err)
+	succeed(t, l.Await(gross))
+	judged(t, l)
+	t.Logf("faults: %v", pain.suffered)
+}
