@@ -1,5 +1,6 @@
 // Package admin tells over HTTP how the program is: whether it lives and takes
-// clients, what it has counted, and which version it is.
+// clients, what it has counted, and which version it is. Operators with a token have
+// it drain servers and adopt pools there.
 //
 // It knows the event loops only as something that runs what it is given. They
 // count for themselves, without sharing anything; whoever asks for metrics has
@@ -8,6 +9,7 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"maps"
 	"net"
@@ -40,7 +42,11 @@ type Options struct {
 	// Process is what is counted for all loops together. Any goroutine may call
 	// it. nil: nothing.
 	Process func() ProcessStats
-	Log     *slog.Logger
+	// Operator does what operators ask for. nil: there is no /api/.
+	Operator Operator
+	// Token is what they have to show for whatever changes anything. Empty: nobody may.
+	Token string
+	Log   *slog.Logger
 }
 
 // Server names a Redis server.
@@ -53,12 +59,17 @@ type Admin struct {
 	loops     []*watched
 	registry  *prometheus.Registry
 	phase     atomic.Int32
-	all, open http.Handler // the routes of Serve and of ServeProbes
+	all, open http.Handler       // the routes of Serve and of ServeProbes
+	token     *[sha256.Size]byte // the digest of the one that operators show; nil: none
 }
 
 // New makes an Admin. It starts nothing.
 func New(opt Options) *Admin {
 	a := &Admin{opt: opt, registry: prometheus.NewRegistry()}
+	if opt.Token != "" {
+		digest := sha256.Sum256([]byte(opt.Token))
+		a.token, a.opt.Token = &digest, ""
+	}
 	for i, l := range opt.Loops {
 		a.loops = append(a.loops, newWatched(i, l))
 	}
@@ -73,7 +84,7 @@ func New(opt Options) *Admin {
 		"/version": http.HandlerFunc(a.version),
 	}
 	maps.Copy(everything, probes)
-	a.all = plain(localOnly(guard(everything)))
+	a.all = plain(localOnly(a.withAPI(guard(everything))))
 	return a
 }
 

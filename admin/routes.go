@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -35,25 +34,20 @@ func (a *Admin) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *Admin) version(w http.ResponseWriter, _ *http.Request) {
-	text, err := json.Marshal(struct {
+	reply(w, http.StatusOK, struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`
 		OS      string `json:"os"`
 		Arch    string `json:"arch"`
 	}{a.opt.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, '\n'))
 }
 
 const indexText = `Ringmain
-/livez    200 if every event loop turns, else 503
-/readyz   200 if clients are wanted, else 503
-/metrics  for Prometheus
-/version  as JSON
+/livez      200 if every event loop turns, else 503
+/readyz     200 if clients are wanted, else 503
+/metrics    for Prometheus
+/version    as JSON
+/api/pools  pools and their servers, as JSON
 `
 
 func index(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, indexText) }

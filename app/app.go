@@ -52,6 +52,7 @@ type App struct {
 	adminAddresses []string
 	// beside is work beside the loops, until besideCtx ends.
 	health    *watchers
+	rerouters map[string]rerouter           // by pool, of those that reroute
 	later     []func(context.Context) error // work beside the loops, once they run
 	beside    sync.WaitGroup
 	besideCtx context.Context

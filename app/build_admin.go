@@ -20,7 +20,7 @@ import (
 func (a *App) buildAdmin(s *servers) error {
 	a.admin = admin.New(admin.Options{
 		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: adminServers(s),
-		Process: a.processStats, Log: a.log,
+		Process: a.processStats, Operator: &operator{a, s}, Token: a.cfg.Admin.Token.Reveal(), Log: a.log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	a.besideCtx = ctx

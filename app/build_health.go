@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,12 +146,17 @@ func (a *App) everywhere(ctx context.Context, f func(*proxy.Core)) (wait func())
 	}
 }
 
-// said are the verdicts for INFO.
-func (h *watchers) said() []local.Verdict {
+// all are the verdicts as they are now, by the server's index in servers.all.
+func (h *watchers) all() []health.Verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return slices.Clone(h.verdicts)
+}
+
+// said are the verdicts for INFO.
+func (h *watchers) said() []local.Verdict {
 	var list []local.Verdict
-	for _, v := range h.verdicts {
+	for _, v := range h.all() {
 		list = append(list, local.Verdict{Down: v.State == health.Down, Since: v.Since, Reason: v.Reason})
 	}
 	return list

@@ -1,6 +1,7 @@
-// Package cli holds the commands of the program that only look: at a
+// Package cli holds the commands of the program other than serve: they look at a
 // configuration, at where keys live, at another program's configuration, at how a
-// running Ringmain is. They open no port and contact no Redis server.
+// running Ringmain is, or ask that to drain servers. They open no port and contact no
+// Redis server.
 package cli
 
 import (
@@ -37,6 +38,7 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		checkCommand.with(check), explainCommand.with(explain), importCommand.with(importFile), probeCommand.with(probe),
+		drainCommand.with(drain), undrainCommand.with(undrain), adoptCommand.with(adopt),
 	}
 }
 

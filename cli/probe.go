@@ -70,12 +70,18 @@ func probeAddress(file string) (string, error) {
 	if at == "" {
 		return "", fmt.Errorf("%s has neither admin.probe_address nor admin.address: give --address", file)
 	}
+	return reachable(file, at, "give --address")
+}
+
+// reachable is an address of the configuration as this machine reaches it. remedy is what
+// to do where that is not known.
+func reachable(file, at, remedy string) (string, error) {
 	host, port, err := net.SplitHostPort(at)
 	if err != nil {
 		return "", err
 	}
 	if port == "0" {
-		return "", fmt.Errorf("%s leaves the port to the system (%s): give --address", file, at)
+		return "", fmt.Errorf("%s leaves the port to the system (%s): %s", file, at, remedy)
 	}
 	if host == "localhost" { // which an image without /etc/hosts cannot look up
 		host = "127.0.0.1"
@@ -87,22 +93,11 @@ func probeAddress(file string) (string, error) {
 func askProbe(ctx context.Context, address, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	var dialer net.Dialer
-	client := &http.Client{
-		// Not the default one, which may go by a proxy of the environment.
-		Transport: &http.Transport{
-			DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10,
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, network, address)
-			},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(request)
+	response, err := clientFor(address).Do(request)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %v", probeTimeout)
 	}
@@ -113,6 +108,27 @@ func askProbe(ctx context.Context, address, path string) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
+	return answered(response)
+}
+
+// clientFor speaks HTTP to the one address, whatever the URL says.
+func clientFor(address string) *http.Client {
+	var dialer net.Dialer
+	return &http.Client{
+		// Not the default one, which may go by a proxy of the environment.
+		Transport: &http.Transport{
+			DisableKeepAlives: true, MaxResponseHeaderBytes: 16 << 10,
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return dialer.DialContext(ctx, network, address)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// answered is the error of an answer that is none of the expected, which may be another
+// program's.
+func answered(response *http.Response) error {
 	why, _ := io.ReadAll(io.LimitReader(response.Body, maxReason))
 	return fmt.Errorf("%d %s: %s", response.StatusCode, http.StatusText(response.StatusCode), escape(bytes.TrimSpace(why)))
 }

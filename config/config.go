@@ -95,14 +95,23 @@ type Topology struct {
 // Admin is where the program tells of itself over HTTP. Neither address takes
 // the port of the other or of a listener.
 type Admin struct {
-	// Address serves /livez, /readyz, /metrics and /version: host:port, where the
-	// host is a loopback IP address or localhost, because nothing asks who is
-	// there. Port 0 takes a free port. Empty: none.
+	// Address serves /livez, /readyz, /metrics, /version and what operators ask for
+	// under /api: host:port, where the host is a loopback IP address or localhost,
+	// because nothing asks who is there. Port 0 takes a free port. Empty: none.
 	Address string `yaml:"address"`
 	// ProbeAddress serves /livez, /readyz and /metrics alone, to other machines
 	// too: host:port, where the host is an IP address or localhost; an empty one
 	// means all interfaces. Port 0 takes a free port. Empty: none.
 	ProbeAddress string `yaml:"probe_address"`
+	// TokenFile is a file with the token that whoever changes anything at Address has to
+	// show, on this machine too: visible ASCII characters without blanks, whose final line
+	// break does not count. The commands drain, undrain and adopt read it. Without a
+	// token nobody can. A relative path starts at the working directory.
+	TokenFile string `yaml:"token_file"`
+	// TokenEnv names the environment variable with the token, in place of TokenFile.
+	TokenEnv string `yaml:"token_env"`
+	// Token is the token itself, in a resolved configuration.
+	Token Secret `yaml:"-"`
 }
 
 // User is one of those whom clients can be. A client is nobody, and may do nothing,

@@ -62,6 +62,7 @@ func (c *Config) note(format string, args ...any) {
 // readSecrets fetches the passwords from where the file says they are.
 func (c *Config) readSecrets() Faults {
 	v := &validator{}
+	v.readToken(&c.Admin)
 	for name, p := range c.Pools {
 		v.readSecret(join("pools", name)+".auth", p.Auth.source())
 		v.readSecret(join("pools", name)+".sentinel.auth", p.Sentinel.Auth.source())
@@ -70,6 +71,21 @@ func (c *Config) readSecrets() Faults {
 		v.readSecret(fmt.Sprintf("users[%d]", i), c.Users[i].source())
 	}
 	return v.faults
+}
+
+// ReadToken makes the token of what LoadAdmin has returned the token itself. The error is
+// Faults.
+func (a *Admin) ReadToken() error {
+	v := &validator{}
+	v.readToken(a)
+	return v.faults.orNil()
+}
+
+func (v *validator) readToken(a *Admin) {
+	v.readSecret("admin", a.source())
+	if token := a.Token.Reveal(); strings.ContainsFunc(token, notVisible) {
+		v.fault("admin", "the token must be visible ASCII characters without blanks")
+	}
 }
 
 func (v *validator) readSecret(path string, s source) {
@@ -81,19 +97,26 @@ func (v *validator) readSecret(path string, s source) {
 	}
 }
 
-// source is where a password comes from: the fields for it of a structure.
+// source is where a password or a token comes from: the fields for it of a structure,
+// and what their keys begin with.
 type source struct {
-	password  *Secret
+	key       string
+	secret    *Secret
 	file, env *string
 }
 
-func (a *Auth) source() source { return source{&a.Password, &a.PasswordFile, &a.PasswordEnv} }
-func (u *User) source() source { return source{&u.Password, &u.PasswordFile, &u.PasswordEnv} }
+func (a *Auth) source() source {
+	return source{"password", &a.Password, &a.PasswordFile, &a.PasswordEnv}
+}
+func (u *User) source() source {
+	return source{"password", &u.Password, &u.PasswordFile, &u.PasswordEnv}
+}
+func (a *Admin) source() source { return source{"token", &a.Token, &a.TokenFile, &a.TokenEnv} }
 
-// given is how many places the password may come from.
+// given is how many places the secret may come from.
 func (s source) given() int {
 	n := 0
-	for _, text := range []string{s.password.Reveal(), *s.file, *s.env} {
+	for _, text := range []string{s.secret.Reveal(), *s.file, *s.env} {
 		if text != "" {
 			n++
 		}
@@ -101,25 +124,25 @@ func (s source) given() int {
 	return n
 }
 
-// read makes the password itself the only source. It returns the key that named the
+// read makes the secret itself the only source. It returns the key that named the
 // one it was read from; the error names the place.
 func (s source) read() (key string, err error) {
 	switch {
 	case *s.file != "":
 		text, err := secretFile(*s.file)
 		if err != nil {
-			return "password_file", err
+			return s.key + "_file", err
 		}
-		*s.password, *s.file = NewSecret(text), ""
+		*s.secret, *s.file = NewSecret(text), ""
 	case *s.env != "":
 		text := os.Getenv(*s.env)
 		if text == "" {
-			return "password_env", fmt.Errorf("environment variable %q is not set, or empty", clip(*s.env))
+			return s.key + "_env", fmt.Errorf("environment variable %q is not set, or empty", clip(*s.env))
 		}
 		if Size(len(text)) > maxSecret {
-			return "password_env", fmt.Errorf("environment variable %q is longer than %v", clip(*s.env), maxSecret)
+			return s.key + "_env", fmt.Errorf("environment variable %q is longer than %v", clip(*s.env), maxSecret)
 		}
-		*s.password, *s.env = NewSecret(text), ""
+		*s.secret, *s.env = NewSecret(text), ""
 	}
 	return "", nil
 }

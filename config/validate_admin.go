@@ -9,6 +9,9 @@ func (v *validator) admin(c *Config) {
 		v.fault("admin.address", "%q is open to other machines, and nobody is asked who they are: use a loopback address; "+
 			"admin.probe_address may be any", clip(c.Admin.Address))
 	}
+	if c.Admin.source().given() > 1 {
+		v.fault("admin", "token_file and token_env exclude each other")
+	}
 	probe, probed := v.httpAddress("admin.probe_address", c.Admin.ProbeAddress)
 	if given && probed && a.collides(probe) {
 		v.fault("admin.probe_address", "takes the port of admin.address %q; choose another one", clip(c.Admin.Address))

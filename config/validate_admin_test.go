@@ -47,7 +47,7 @@ func loadAdmin(t *testing.T, text string) (Admin, error) {
 
 func TestAdminLoadsWhateverElseIsWrong(t *testing.T) {
 	got, err := loadAdmin(t, "loops: x\nadmin: {probe_address: ':9381'}\npools: 3\nlisteners: [{address: 127.0.0.1:9381}]\n")
-	if want := (Admin{"127.0.0.1:9380", ":9381"}); err != nil || got != want {
+	if want := (Admin{Address: "127.0.0.1:9380", ProbeAddress: ":9381"}); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -66,5 +66,29 @@ func TestAdminDoesNotLoadIfItIsWrongItself(t *testing.T) {
 		if _, err := loadAdmin(t, text); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestTheTokenComesFromAFileOrTheEnvironment(t *testing.T) {
+	t.Setenv("RINGMAIN_TEST_SECRET", "hunter2")
+	for _, text := range []string{"admin: {token_env: RINGMAIN_TEST_SECRET}", "admin: {token_file: testdata/secrets/token}"} {
+		c := mustParse(t, text+"\npools: {main: {embedded: 1}}")
+		if got := c.Admin.Token.Reveal(); got != "hunter2" || c.Admin.TokenFile+c.Admin.TokenEnv != "" {
+			t.Errorf("%s: got %q, %+v", text, got, c.Admin)
+		}
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: resolved it is not valid: %v", text, err)
+		}
+	}
+	admin, err := loadAdmin(t, "admin: {token_env: RINGMAIN_TEST_SECRET}\nloops: x\n")
+	if err != nil || admin.Token.Reveal() != "" {
+		t.Errorf("%+v, %v", admin, err)
+	}
+	if err := admin.ReadToken(); err != nil || admin.Token.Reveal() != "hunter2" {
+		t.Errorf("%+v, %v", admin, err)
+	}
+	admin = Admin{TokenFile: "testdata/secrets/none"}
+	if err := admin.ReadToken(); err == nil || !strings.HasPrefix(err.Error(), "admin.token_file: ") {
+		t.Errorf("got %v", err)
 	}
 }

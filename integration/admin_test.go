@@ -1,15 +1,18 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"ringmain/admin"
 	"ringmain/config"
 	"ringmain/internal/redistest"
 )
@@ -187,4 +190,71 @@ pools: {main: {nodes: ['%s']}}
 	}
 	r.stop()
 	<-stopped
+}
+
+// askFor asks Ringmain to change something, with a token.
+func (r *ringmain) askFor(t testing.TB, path, token string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, "http://"+r.admin[0]+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
+}
+
+func TestOperatorsAreToldHowTheServersAre(t *testing.T) {
+	st := newStage(t, 2, withAdmin, healthChecks(50*time.Millisecond))
+	var got struct{ Pools []admin.PoolState }
+	read := func() []admin.ServerState {
+		status, body := st.proxy.get(t, "/api/pools")
+		if err := json.Unmarshal([]byte(body), &got); status != http.StatusOK || err != nil || len(got.Pools) != 1 || len(got.Pools[0].Servers) != 2 {
+			t.Fatalf("%d %s, %v", status, body, err)
+		}
+		return got.Pools[0].Servers
+	}
+	for i, s := range read() {
+		if got.Pools[0].OnNodeDown != "fail" || s.Node != string(rune('a'+i)) || s.State != "up" || s.Falls != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	before := time.Now()
+	st.servers[1].Kill()
+	eventually(t, "b is down", func() bool { return read()[1].State == "down" })
+	if b := got.Pools[0].Servers[1]; b.Falls != 1 || b.Reason == "" || b.Since.Before(before.Truncate(0)) || got.Pools[0].Servers[0].State != "up" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAPoolThatFailsIsNeitherDrainedNorAdopted(t *testing.T) {
+	st := newStage(t, 2, withAdmin, func(c *config.Config) { c.Admin.Token = config.NewSecret("right") })
+	for _, c := range []struct {
+		path, token string
+		status      int
+		text        string
+	}{
+		{"/api/pools/main/nodes/a/drain", "right", 409, `pool \"main\" fails, it does not reroute`},
+		{"/api/pools/main/nodes/a/undrain", "right", 409, `pool \"main\" fails, it does not reroute`},
+		{"/api/pools/main/adopt?empty=true", "right", 409, `pool \"main\" fails, it does not reroute`},
+		{"/api/pools/other/adopt", "right", 404, `there is no pool \"other\"`},
+		{"/api/pools/main/nodes/a/drain", "wrong", 401, "token"},
+	} {
+		if status, body := st.proxy.askFor(t, c.path, c.token); status != c.status || !strings.Contains(body, c.text) {
+			t.Errorf("%s: %d %s", c.path, status, body)
+		}
+	}
+	key := st.keyOn(t, 0)
+	expect(t, "GET", dial(t, st.proxy.addr).do("GET", key), "$1\r\nv\r\n")
+	if log := st.proxy.log.String(); strings.Contains(log, "right") || strings.Contains(log, "wrong") {
+		t.Errorf("a token is in the log:\n%s", log)
+	}
 }
