@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"admin":    {"health", "metric", "quorum", "router", "topology"},
 	"lock":     {"quorum"},
 	"counter":  {"quorum"},
-	"topology": {"health", "router"},
+	"topology": {"resp", "router"},
 
 	"discovery": {"health"},
 

@@ -53,6 +53,7 @@ type App struct {
 	// beside is work beside the loops, until besideCtx ends.
 	health    *watchers
 	rerouters map[string]rerouter           // by pool, of those that reroute
+	views     map[string]*view              // of the pools that reroute
 	later     []func(context.Context) error // work beside the loops, once they run
 	beside    sync.WaitGroup
 	besideCtx context.Context
@@ -70,7 +71,7 @@ func New(cfg *config.Config, log *slog.Logger) *App {
 	_, _ = rand.Read(random[:]) // never fails
 	return &App{
 		cfg: cfg, log: log, incarnation: hex.EncodeToString(random[:]),
-		ready: make(chan struct{}), failed: make(chan error, 1),
+		ready: make(chan struct{}), failed: make(chan error, 1), views: map[string]*view{}, rerouters: map[string]rerouter{},
 	}
 }
 
@@ -131,9 +132,11 @@ func (a *App) start() error {
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
+	a.buildViews(servers)
 	if err := a.buildAdmin(servers); err != nil {
 		return err
 	}
+	a.awaitViews()
 	a.serveListeners(servers)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"ringmain/health"
 	"ringmain/proxy"
 	"ringmain/proxy/local"
+	"ringmain/topology"
 )
 
 // watchers probe the servers of all pools, and know what is thought of each.
@@ -111,19 +112,36 @@ func (h *watchers) target(s *servers, i int, address string, pool *config.Pool) 
 
 // changed makes a verdict known: to the log, to INFO, and to every loop.
 func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verdict) {
+	server, reason := s.all[i], ""
+	if v.State == health.Down {
+		reason = v.Reason
+	}
+	if rerouting := h.app.views[server.Pool]; rerouting != nil {
+		rerouting.judge(i, reason) // which tells what becomes of it
+		return
+	}
 	h.mu.Lock()
 	h.verdicts[i] = v
 	address := h.addresses[i]
 	h.mu.Unlock()
-	server, reason := s.all[i], ""
 	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", address)
 	if v.State == health.Down {
-		reason = v.Reason
 		log.Warn("server is down", "reason", "it "+v.Reason, "falls", v.Falls)
 	} else {
 		log.Info("server is up", "reason", "it "+v.Reason)
 	}
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Judge(i, reason) })
+}
+
+// used notes how a server of a pool that reroutes is used: that is what counts there.
+func (h *watchers) used(i int, s topology.Status) {
+	v := health.Verdict{State: health.Down, Since: s.Since, Reason: s.Reason}
+	if s.InUse {
+		v.State = health.Up
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.verdicts[i] = v
 }
 
 // everywhere has f called on every loop. wait returns when all have called it, or when ctx

@@ -45,6 +45,8 @@ type Config struct {
 	// its keys: some of its replicas, and itself if it is to be one of them. nil: every
 	// server answers all commands on its keys itself.
 	Readers [][]int32
+	// Unserved are servers that are not used until Serve says how, by their index.
+	Unserved []int32
 	// Preconnect are the places to connect to before any client asks.
 	Preconnect []router.Place
 	Local      *local.Answers
@@ -128,6 +130,9 @@ func NewCore(loop ioloop.Loop, cfg *Config) *Core {
 	}
 	for i := len(cfg.Snapshot.Servers); i < len(c.nodes); i++ {
 		c.nodes[i].Judge("has yet to show that it is a replica")
+	}
+	for _, i := range cfg.Unserved {
+		c.Fall(int(i), "is not in use yet")
 	}
 	for _, p := range cfg.Preconnect {
 		c.nodes[p.Server].Conn(2, int(p.Database))

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"strconv"
 
 	"ringmain/command"
@@ -148,7 +149,7 @@ func (c *Core) serverStates() []local.ServerState {
 	var states []local.ServerState
 	for i, n := range c.nodes {
 		server := c.Servers[i]
-		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Address: n.Address(), Replica: i >= len(c.snapshot.Servers), Down: n.Down(),
+		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Address: cmp.Or(n.Address(), server.Address), Replica: i >= len(c.snapshot.Servers), Down: n.Down(),
 			Version: server.Learned.Version(), InFlight: n.InFlight()})
 	}
 	return states
