@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"ringmain/internal/redistest"
@@ -15,30 +14,39 @@ import (
 // victim is a server that faults happen to. One goroutine uses it.
 type victim struct {
 	*redistest.Server
-	rng *rand.Rand
+	link *toxicLink // to it; nil: there is none
+	rng  *rand.Rand
 	// longest is how long an outage lasts at most.
 	longest time.Duration
-	saved   bool // it has a dump of some time ago
+	// during is called in the middle of an outage; nil: nothing is.
+	during func(v *victim)
+	saved  bool // it has a dump of some time ago
 }
 
-// fault makes a victim suffer, and has undone it when it returns.
+// victimsOf are the first n servers.
+func victimsOf(list []*redistest.Server, n int, longest time.Duration, seed uint64) (victims []*victim) {
+	for i, s := range list[:n] {
+		victims = append(victims, &victim{Server: s, rng: rand.New(rand.NewPCG(seed, uint64(i))), longest: longest})
+	}
+	return victims
+}
+
+// fault makes a victim suffer, and is undone when do returns.
 type fault struct {
 	name string
-	// loses: the server comes back without what it had, or with what it had long ago.
-	loses bool
-	do    func(v *victim) error
+	do   func(v *victim) error
 }
 
-// crashes end the server's process, and pauses only stop it for a while.
+// A crash ends the server's process, a pause only stops it for a while.
 var (
 	crashes = []fault{
-		{"killed, restarted empty", true, func(v *victim) error { return v.crash(true, v.somewhile) }},
-		{"killed, restarted with an old dump", true, func(v *victim) error { return v.crash(false, v.somewhile) }},
-		{"killed, restarted at once with an old dump", true, func(v *victim) error { return v.crash(false, func() {}) }},
+		{"killed, restarted empty", func(v *victim) error { return v.crash(true, v.outage) }},
+		{"killed, restarted with an old dump", func(v *victim) error { return v.crash(false, v.outage) }},
+		{"killed, restarted at once with an old dump", func(v *victim) error { return v.crash(false, func() {}) }},
 	}
 	pauses = []fault{
-		{"paused", false, (*victim).pause},
-		{"disconnected", false, func(v *victim) error {
+		{"paused", (*victim).pause},
+		{"disconnected", func(v *victim) error {
 			_, err := v.Do("CLIENT", "KILL", "TYPE", "normal")
 			return err
 		}},
@@ -69,22 +77,30 @@ func (v *victim) pause() error {
 	if err := v.Stop(); err != nil {
 		return err
 	}
-	v.somewhile()
+	v.outage()
 	return v.Cont()
 }
 
-// somewhile is how long an outage lasts: often short, so that it is not noticed or just so.
+// outage lasts for a while, as a rule so short that it is not noticed or just so.
+func (v *victim) outage() {
+	v.somewhile()
+	if v.during != nil {
+		v.during(v)
+	}
+}
+
 func (v *victim) somewhile() {
 	part := v.rng.Float64()
 	<-time.After(time.Duration(part * part * float64(v.longest)))
 }
 
-// agony is faults that happen to victims in turn, until an end.
+// agony is faults that happen to victims in turn.
 type agony struct {
 	victims []*victim
 	faults  []fault
-	// between waits for something between two faults; nil: only for a while.
-	between  func(v *victim)
+	// between is called after most faults; nil: after none.
+	between func(v *victim)
+	// suffered is how often each fault has happened.
 	suffered map[string]int
 }
 
@@ -111,31 +127,4 @@ func (a *agony) last(lasts time.Duration) error {
 		v.somewhile()
 	}
 	return nil
-}
-
-// victimsOf are the first n servers.
-func victimsOf(list []*redistest.Server, n int, longest time.Duration, seed uint64) (victims []*victim) {
-	for i, s := range list[:n] {
-		victims = append(victims, &victim{Server: s, rng: rand.New(rand.NewPCG(seed, uint64(i))), longest: longest})
-	}
-	return victims
-}
-
-// ownersOf tells which server has each key in its database 0.
-func ownersOf(t testing.TB, list []*redistest.Server) map[string]int {
-	t.Helper()
-	owners := map[string]int{}
-	for i, s := range list {
-		keys, err := s.Client().Keys(t.Context(), "*").Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, key := range keys {
-			if other, twice := owners[key]; twice {
-				t.Fatalf("%s is on servers %d and %d", key, other, i)
-			}
-			owners[key] = i
-		}
-	}
-	return owners
 }

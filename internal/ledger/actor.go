@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ringmain/internal/redistest"
@@ -19,14 +20,13 @@ func (a *actor) run() {
 			a.hangUp(conn)
 		}
 		calls := a.choose(conn)
-		before := a.load.Refused.Load()
 		if err := a.perform(conn, calls); err != nil {
 			if !a.load.options.MayClose {
 				a.load.strange(err.Error())
 			}
 			<-time.After(time.Millisecond)
 		}
-		if a.load.Refused.Load() > before {
+		if slices.ContainsFunc(calls, func(c call) bool { return c.became == Unexecuted }) {
 			<-time.After(time.Millisecond) // leave the CPU to those that have a server
 		}
 	}
@@ -45,7 +45,8 @@ func (a *actor) hangUp(conn int) {
 	}
 }
 
-var errNoAnswer = errors.New("no answer")
+// noAnswer is why commands are uncertain whose connection is broken.
+const noAnswer = "no answer"
 
 // perform sends calls in one pipeline and takes their answers. An error is one of the
 // connection.
@@ -112,7 +113,7 @@ func (a *actor) finish(conn int, c *call, broken error) error {
 		}
 	}
 	if broken != nil {
-		verdict, why = Uncertain, errNoAnswer.Error()
+		verdict, why = Uncertain, noAnswer
 	}
 	var results []any
 	if verdict == executed {
@@ -123,13 +124,14 @@ func (a *actor) finish(conn int, c *call, broken error) error {
 			verdict, why = Odd, fmt.Sprint("answered ", answers)
 		}
 	}
-	a.tell(conn, c, verdict, why, results)
+	c.became = verdict
+	a.tell(conn, c, why, results)
 	return broken
 }
 
 // tell tells the ledger what became of a call.
-func (a *actor) tell(conn int, c *call, verdict Outcome, why string, results []any) {
-	l := a.load
+func (a *actor) tell(conn int, c *call, why string, results []any) {
+	l, verdict := a.load, c.became
 	if verdict == Odd {
 		l.strange(fmt.Sprintf("%v: %s", c.commands, why))
 		verdict = Uncertain
@@ -158,7 +160,7 @@ func (a *actor) tell(conn int, c *call, verdict Outcome, why string, results []a
 			if verdict == Late {
 				a.pinned[p.entry] = conn
 			}
-			p.entry.uncertain(p.deed, why)
+			p.entry.uncertain(p.deed, why, why == noAnswer)
 		}
 	}
 }

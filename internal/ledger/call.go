@@ -7,12 +7,14 @@ type call struct {
 	// split gives each part's answer, of those to the commands. false: it was not
 	// executed, whatever the answers.
 	split func(answers []any) ([]any, bool)
+	// became is set when the answers are there.
+	became Outcome
 }
 
 type part struct {
 	entry *entry
 	deed  deed
-	// by is set where another actor reads the key.
+	// reading is set where another actor reads the key.
 	reading *reading
 }
 

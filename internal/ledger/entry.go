@@ -24,9 +24,11 @@ type entry struct {
 	// possible is what it may hold when no command is under way; visible what a reader
 	// may find now.
 	possible, visible []held
-	unknown           bool
-	readings          []*reading
-	trail             []string // the latest events
+	// afloat are deeds that may be done at any time until they have come to rest.
+	afloat   []afloat
+	unknown  bool
+	readings []*reading
+	trail    []string // the latest events
 }
 
 func (l *Ledger) entry(key string) *entry {
@@ -67,8 +69,24 @@ func (e *entry) with(d deed) []held {
 	return all
 }
 
+// afloat is a deed of a client that was cut off: what it had sent may be executed after
+// what its actor sends on another connection.
+type afloat struct {
+	deed  deed
+	until time.Time
+}
+
+// rest is when what was sent on a connection that broke has been executed, or never will
+// be: after all deadlines of the proxy for a server's reply.
+const rest = 3 * time.Second
+
 // end settles what it may hold from now on.
 func (e *entry) end(possible []held) {
+	e.afloat = slices.DeleteFunc(e.afloat, func(f afloat) bool { return time.Now().After(f.until) })
+	for _, f := range e.afloat {
+		e.possible = possible
+		possible = e.with(f.deed)
+	}
 	e.possible, e.visible = possible, slices.Clone(possible)
 	if len(possible) > maxHeld && !e.unknown {
 		e.unknown = true
@@ -89,10 +107,13 @@ func (e *entry) refused(d deed, why string) {
 	e.end(e.possible)
 }
 
-// uncertain says that the deed may have been done, or not.
-func (e *entry) uncertain(d deed, why string) {
+// uncertain says that the deed may have been done, or not. With cutOff it may yet be.
+func (e *entry) uncertain(d deed, why string, cutOff bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if cutOff {
+		e.afloat = append(e.afloat, afloat{d, time.Now().Add(rest)})
+	}
 	e.note("< " + d.name + ": " + why)
 	e.end(e.with(d))
 }

@@ -29,13 +29,13 @@ func TestAnOlderValueIsALie(t *testing.T) {
 		"after forgetting": func(e *entry) { e.do(deedIncr(5), int64(5)); e.do(deedGet(), "1") },
 		"an uncertain write that was seen": func(e *entry) {
 			e.begin(deedSet(2, 0))
-			e.uncertain(deedSet(2, 0), "")
+			e.uncertain(deedSet(2, 0), "", false)
 			e.do(deedGet(), "2")
 			e.do(deedGet(), "1")
 		},
 		"an uncertain write that was not seen": func(e *entry) {
 			e.begin(deedSet(2, 0))
-			e.uncertain(deedSet(2, 0), "")
+			e.uncertain(deedSet(2, 0), "", false)
 			e.do(deedGet(), "1")
 			e.do(deedGet(), "2")
 		},
@@ -68,9 +68,16 @@ func TestWhatMayBeReadIsNoLie(t *testing.T) {
 		"written anew":    func(e *entry) { e.do(deedSetNX(2), int64(1)); e.do(deedGet(), "2") },
 		"counted anew":    func(e *entry) { e.do(deedIncr(2), int64(2)); e.do(deedIncr(3), int64(5)) },
 		"not there":       func(e *entry) { e.do(deedExpire(3), int64(0)); e.do(deedGet(), "1") },
-		"either":          func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), ""); e.do(deedGet(), "3") },
-		"or the other":    func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), ""); e.do(deedGet(), "1") },
-		"or a forgetting": func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), ""); e.do(deedGet(), "2") },
+		"either":          func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "3") },
+		"or the other":    func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "1") },
+		"or a forgetting": func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "2") },
+		"overtaken by a write whose client was cut off": func(e *entry) {
+			e.begin(deedSet(2, 0))
+			e.uncertain(deedSet(2, 0), "", true)
+			e.do(deedSet(3, 0), "OK")
+			e.do(deedGet(), "3")
+			e.do(deedGet(), "2")
+		},
 		"in flight": func(e *entry) {
 			r := e.look()
 			e.begin(deedSet(2, 0))

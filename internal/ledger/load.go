@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,7 +47,9 @@ type Options struct {
 	// Actors is how many clients there are, each with Pairs of keys that live on one
 	// server. One pair in six is used most of the time, the others seldom.
 	Actors, Pairs int
-	Seed          uint64
+	// Cold is how many pairs there are besides that no actor uses: see WriteCold.
+	Cold int
+	Seed uint64
 	// Judge judges error replies; nil: Ringmain.
 	Judge func(text string) Outcome
 	// Plain: the proxy knows no transactions.
@@ -55,12 +58,12 @@ type Options struct {
 	MayClose bool
 }
 
-// Load is a number of actors. Fill, Read, Await, Mortal and Close are for when they do
-// not run.
+// Load is a number of actors. Fill, Read, Mortal and Close are for when they do not run.
 type Load struct {
 	*Ledger
 	options Options
 	actors  []*actor
+	cold    *actor // not among them
 	stop    chan struct{}
 	running sync.WaitGroup
 }
@@ -72,19 +75,27 @@ func New(o Options) *Load {
 	}
 	l := &Load{Ledger: newLedger(), options: o}
 	for i := range o.Actors {
-		a := &actor{load: l, rng: rand.New(rand.NewPCG(o.Seed, uint64(i))), hot: max(1, o.Pairs/6), pinned: map[*entry]int{}}
-		for k := range o.Pairs {
-			tag := fmt.Sprintf("{%d:%d}", i, k)
-			a.pairs = append(a.pairs, [2]*entry{l.entry(tag + "a"), l.entry(tag + "b")})
-		}
-		l.actors = append(l.actors, a)
+		l.actors = append(l.actors, l.actor(i, o.Pairs))
 	}
+	l.cold = l.actor(o.Actors, o.Cold)
 	return l
 }
 
+func (l *Load) actor(number, pairs int) *actor {
+	a := &actor{load: l, rng: rand.New(rand.NewPCG(l.options.Seed, uint64(number))), hot: max(1, pairs/6), pinned: map[*entry]int{}}
+	for k := range pairs {
+		tag := fmt.Sprintf("{%d:%d}", number, k)
+		a.pairs = append(a.pairs, [2]*entry{l.entry(tag + "a"), l.entry(tag + "b")})
+	}
+	return a
+}
+
+// all are the actors, and who has the cold keys.
+func (l *Load) all() []*actor { return append(slices.Clip(l.actors), l.cold) }
+
 // Mortal says for every key whether it may be forgotten.
 func (l *Load) Mortal(may func(key string) bool) {
-	for _, a := range l.actors {
+	for _, a := range l.all() {
 		for _, pair := range a.pairs {
 			for _, e := range pair {
 				e.mortal = may(e.key)
@@ -102,21 +113,21 @@ func (l *Load) Keys() (all []string) {
 	return all
 }
 
-// Fill writes every key once, and Read reads it; it is an error if anything is refused.
-func (l *Load) Fill() error {
-	return l.each(func(a *actor, e *entry) call { return a.set(e) })
+// Fill writes every key, and Read reads it, time and again until nothing is refused any
+// more.
+func (l *Load) Fill(within time.Duration) error {
+	return l.until(within, func(a *actor, e *entry) call { return a.set(e) })
 }
 
 // Read is described at Fill.
-func (l *Load) Read() error {
-	return l.each(func(_ *actor, e *entry) call { return get(e) })
+func (l *Load) Read(within time.Duration) error {
+	return l.until(within, func(_ *actor, e *entry) call { return get(e) })
 }
 
-// Await reads every key until none is refused.
-func (l *Load) Await(within time.Duration) error {
+func (l *Load) until(within time.Duration, what func(*actor, *entry) call) error {
 	end := time.Now().Add(within)
 	for {
-		err := l.Read()
+		err := l.each(what)
 		if err == nil || time.Now().After(end) {
 			return err
 		}
@@ -126,18 +137,63 @@ func (l *Load) Await(within time.Duration) error {
 
 // each has every actor do something to each of its keys, on its first connection.
 func (l *Load) each(what func(*actor, *entry) call) error {
-	before := l.Refused.Load()
-	for _, a := range l.actors {
-		for _, pair := range a.pairs {
-			for _, e := range pair {
-				if err := a.perform(0, []call{what(a, e)}); err != nil {
-					return err
-				}
+	failed := 0
+	for _, a := range l.all() {
+		for i := range a.pairs {
+			n, err := a.both(i, what)
+			if err != nil {
+				return err
 			}
+			failed += n
 		}
 	}
-	if n := l.Refused.Load() - before; n > 0 {
-		return fmt.Errorf("%d commands were refused", n)
+	if failed > 0 {
+		return fmt.Errorf("%d commands were not executed", failed)
+	}
+	return nil
+}
+
+// both does something to both keys of a pair, and returns how many commands were not, or
+// perhaps not, executed.
+func (a *actor) both(pair int, what func(*actor, *entry) call) (failed int, err error) {
+	calls := []call{what(a, a.pairs[pair][0]), what(a, a.pairs[pair][1])}
+	err = a.perform(0, calls)
+	for _, c := range calls {
+		if c.became != executed {
+			failed++
+		}
+	}
+	return failed, err
+}
+
+// WriteCold writes once each the cold keys of one class of several, and tries those again
+// that are refused, within a time. It returns how many pairs were written. One goroutine
+// may use the cold keys, while the actors run too.
+func (l *Load) WriteCold(class, classes int, within time.Duration) (written int, err error) {
+	end := time.Now().Add(within)
+	for i := class % classes; i < len(l.cold.pairs) && time.Now().Before(end); i += classes {
+		failed, err := l.cold.both(i, func(a *actor, e *entry) call { return a.set(e) })
+		if err != nil && !l.options.MayClose {
+			return written, err
+		}
+		if failed == 0 {
+			written++
+			continue
+		}
+		i -= classes // once more
+		<-time.After(time.Millisecond)
+	}
+	return written, nil
+}
+
+// ReadCold reads the cold keys of one class of several, for so long at most.
+func (l *Load) ReadCold(class, classes int, within time.Duration) error {
+	end := time.Now().Add(within)
+	for i := class % classes; i < len(l.cold.pairs) && time.Now().Before(end); i += classes {
+		_, err := l.cold.both(i, func(_ *actor, e *entry) call { return get(e) })
+		if err != nil && !l.options.MayClose {
+			return err
+		}
 	}
 	return nil
 }
@@ -167,7 +223,7 @@ func (l *Load) stopping() bool {
 
 // Close closes the actors' connections.
 func (l *Load) Close() {
-	for _, a := range l.actors {
+	for _, a := range l.all() {
 		for i := range a.conns {
 			a.hangUp(i)
 		}
