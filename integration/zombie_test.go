@@ -41,16 +41,14 @@ func (s *zombieScene) client(protocol string) *wire {
 	return w
 }
 
-// served sends a command until it is not refused.
+// served sends a command until it is acknowledged: on a busy machine a deadline may be
+// missed with nothing held back. So it is one that may be executed twice.
 func (s *zombieScene) served(w *wire, args ...string) string {
 	s.t.Helper()
 	var reply string
 	eventually(s.t, "the command is executed", func() bool {
 		reply = w.do(args...)
-		if strings.HasPrefix(reply, "-UNCERTAIN") {
-			s.t.Fatalf("%v: %q", args, reply)
-		}
-		return !strings.HasPrefix(reply, "-CLUSTERDOWN")
+		return !strings.HasPrefix(reply, "-CLUSTERDOWN") && !strings.HasPrefix(reply, "-UNCERTAIN")
 	})
 	return reply
 }
@@ -112,10 +110,11 @@ func (s *zombieScene) tryConnectionOf(w *wire) (found *redistest.Link, reply str
 	for _, l := range list {
 		l.Hold(redistest.ToServer)
 	}
-	w.command("GET", "k")
+	long := repeat(1000, "k") // longer than a probe of the health checks
+	w.command("GET", long)
 	eventually(s.t, "the connection is found", func() bool {
 		for _, l := range list {
-			if l.Held(redistest.ToServer) > 0 {
+			if l.Held(redistest.ToServer) > len(long) {
 				found = l
 			}
 		}
