@@ -70,6 +70,11 @@ func configuration(t testing.TB, servers []addresser, options ...option) *config
 	if err != nil {
 		t.Fatal(err)
 	}
+	// No test that does not ask for less is about how long a server takes to answer, on a
+	// machine that does much else.
+	patience := gross / 3
+	requestTimeout(patience)(cfg)
+	connectTimeout(patience)(cfg)
 	for _, o := range options {
 		o(cfg)
 	}
