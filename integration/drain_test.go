@@ -144,6 +144,13 @@ func storedCount(t *testing.T, list []*redistest.Server, key string) int {
 	return 0
 }
 
+// underWay waits until a command is one that a client awaits the reply to: what was sent
+// and not read yet is not served any more when the proxy stops.
+func underWay(t *testing.T, asker *wire, command string) {
+	t.Helper()
+	eventually(t, command+" is under way", func() bool { return strings.Contains(asker.do("CLIENT", "LIST"), " cmd="+command+" ") })
+}
+
 func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	server := redistest.Start(t)
 	process := startProcess(t, servers(server), requestTimeout(gross))
@@ -154,6 +161,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 	w.command("INCR", "n") // which is never answered
 	idle := dial(t, process.Addr())
+	underWay(t, idle, "incr")
 	done := process.Done()
 	if err := process.Signal(); err != nil {
 		t.Fatal(err)
@@ -208,6 +216,7 @@ pools: {main: {nodes: ['%s'], timeouts: {request: 1m, slow: 1m}}}
 		t.Fatal(err)
 	}
 	w.command("INCR", "n")
+	underWay(t, dial(t, r.Addr()), "incr")
 	begin := time.Now()
 	r.stop()
 	if took := time.Since(begin); took > gross/2 {
