@@ -160,8 +160,8 @@ func startFlood(t testing.TB, addr string, block []byte, times int) *flood {
 	return f
 }
 
-// settled waits until the flood is cut off, or has sent everything, or gets
-// nothing more out, and reports whether it was cut off.
+// settled waits until the flood is cut off, or gets nothing more out for so long, and
+// reports whether it was cut off.
 func (f *flood) settled(atLeast time.Duration) bool {
 	began, sent, moved := time.Now(), int64(0), time.Now()
 	tick := time.NewTicker(5 * time.Millisecond)
