@@ -215,7 +215,7 @@ func TestClientsThatAreIdleForTooLongAreClosed(t *testing.T) {
 func TestWithoutPreconnectServersAreConnectedToWhenFirstNeeded(t *testing.T) {
 	server := redistest.Start(t)
 	relay := redistest.StartRelay(t, server.Addr())
-	r := startFrom(t, fmt.Sprintf("listeners: [{address: '127.0.0.1:0'}]\nloops: 1\npools: {main: {nodes: ['%s'], preconnect: false}}", relay.Addr()))
+	r := startFrom(t, fmt.Sprintf("listeners: [{address: '127.0.0.1:0'}]\nloops: 1\npools: {main: {nodes: ['%s'], preconnect: false, health: {interval: 10m}}}", relay.Addr()))
 	w := dial(t, r.Addr())
 	expect(t, "PING", w.do("PING"), "+PONG\r\n")
 	if n := len(relay.Links()); n != 0 {
