@@ -155,9 +155,7 @@ func TestAClientIsUnblockedWhereverItIs(t *testing.T) {
 		expect(t, fmt.Sprint(args, " again"), other.do(args...), ":0\r\n")
 		expect(t, "PING", w.do("PING"), "+PONG\r\n")
 	}
-	if n := st.leases(t); n != 0 {
-		t.Errorf("%v connections are still lent out", n)
-	}
+	eventually(t, "no connection is lent out", func() bool { return st.leases(t) == 0 })
 }
 
 // Five hundred clients wait for elements of a few lists while others push them, and some
@@ -263,6 +261,7 @@ func TestWaitCountsTheReplicasOfEveryServer(t *testing.T) {
 	st := newStage(t, 2)
 	var replicas []*redistest.Server
 	for _, primary := range st.servers {
+		told(t, primary, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
 		replica := redistest.Start(t)
 		if _, err := replica.Do("REPLICAOF", "127.0.0.1", primary.Port()); err != nil {
 			t.Fatal(err)
