@@ -28,9 +28,12 @@ func TestTheClientThatIsOneTooManyIsToldSo(t *testing.T) {
 			}
 			_ = w.Close()
 		}
-		tooMany := dial(t, r.Addr())
-		_ = tooMany.write([]byte("PING\r\n"))
-		expect(t, "one too many that asks", tooMany.rest(), "-ERR max number of clients reached\r\n")
+		eventually(t, "one too many that asks is told so", func() bool {
+			w := dial(t, r.Addr())
+			defer w.Close()
+			_ = w.write([]byte("PING\r\n"))
+			return w.rest() == "-ERR max number of clients reached\r\n"
+		})
 		for _, w := range clients {
 			expect(t, "PING of one that was there", w.do("PING"), "+PONG\r\n")
 		}

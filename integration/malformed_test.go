@@ -154,7 +154,7 @@ func awaitAlike(t *testing.T, m malformed, proxy, redis string) (got, want outco
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(gross / 3); time.Now().Before(end); <-tick.C {
 		for _, a := range sides {
 			if err := a.look(); err != nil {
 				t.Fatal(err)
