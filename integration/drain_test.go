@@ -20,7 +20,7 @@ func drainRounds() int {
 	if os.Getenv("RINGMAIN_TORTURE") != "" {
 		return 100
 	}
-	return 15
+	return 10
 }
 
 // loadedClient pipelines commands without an end, and counts what is acknowledged.

@@ -95,10 +95,14 @@ func testFlood(t *testing.T, c *floodCase) {
 	if p99 > probeBound {
 		t.Errorf("others wait %v", p99)
 	}
-	said := strings.Contains(r.Log(), "client cut off") &&
-		(strings.Contains(r.Log(), "client_stall") || strings.Contains(r.Log(), "client_output"))
-	if cut && !said {
-		t.Errorf("the log does not say why:\n%s", r.Log())
+	if cut {
+		eventually(t, "the log says why", func() bool {
+			log := r.Log()
+			return strings.Contains(log, "client cut off") && (strings.Contains(log, "client_stall") || strings.Contains(log, "client_output"))
+		})
+	}
+	if !torture() { // which alone compares speeds
+		return
 	}
 	direct := redistest.Start(t, "client-output-buffer-limit", "normal 64mb 0 0")
 	for k, v := range map[string]string{key: value, same: "here"} {
@@ -108,7 +112,7 @@ func testFlood(t *testing.T, c *floodCase) {
 	}
 	base, _ := c.run(t, direct.Addr(), key, map[string]string{"directly on one Redis": same})
 	t.Logf("%s: p99 through Ringmain %v, directly %v", c.name, p99, base)
-	if bound := max(2*base, 5*time.Millisecond); torture() && p99 > bound {
+	if bound := max(2*base, 5*time.Millisecond); p99 > bound {
 		t.Errorf("p99 %v, want at most %v", p99, bound)
 	}
 }

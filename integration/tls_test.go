@@ -50,7 +50,7 @@ func TestRedisCliAndRedisBenchmarkSpeakTLSWithUs(t *testing.T) {
 	if !strings.Contains(out, "errors: 0, replies: 1000") {
 		t.Errorf("redis-cli --pipe says %q", out)
 	}
-	out = run(t, 2*time.Minute, nil, "redis-benchmark", append(secure, "-q", "-n", "20000", "-P", "16", "-r", "1000")...)
+	out = run(t, 2*time.Minute, nil, "redis-benchmark", append(secure, "-q", "-n", "5000", "-P", "16", "-r", "1000")...)
 	if strings.Contains(out, "Error") || !strings.Contains(out, "MSET (10 keys)") {
 		t.Errorf("redis-benchmark says\n%s", out)
 	}
@@ -177,6 +177,7 @@ func TestPlainTextOnATLSPortIsAnsweredInPlainTextAndLoggedSeldom(t *testing.T) {
 }
 
 func TestSlowHandshakesEndAndKeepNobodyOut(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSecrets(t)
 	r := startFrom(t, s.listener(false)+plainPool(servers(startRedis(t, 1)...)...))
 	var idle []*wire

@@ -141,6 +141,7 @@ func TestLittleIsTakenFromWhoHasNotAuthenticated(t *testing.T) {
 }
 
 func TestWhoDoesNotAuthenticateInTimeIsClosed(t *testing.T) {
+	t.Parallel() // it mostly waits
 	r := start(t, servers(startRedis(t, 1)...), knownUsers)
 	began := time.Now()
 	silent, known, again := dial(t, r.addr), dial(t, r.addr), dial(t, r.addr)
