@@ -159,6 +159,9 @@ func (c *Conn) dial() {
 	c.redial = nil
 	if n.address == "" {
 		c.state = waiting
+		if c.hub != nil && c.attempt != nil && n.judged != nil { // it will not be there soon
+			c.hub.owner.Down(true)
+		}
 		return
 	}
 	c.state = dialling
@@ -369,8 +372,8 @@ func (c *Conn) failAll(l loss, left uint64) {
 // it was given up in this iteration.
 func (c *Conn) carries() bool { return c.state == ready || c.state == closing && c.lost.wasReady }
 
-// stop ends the connection for good.
-func (c *Conn) stop() {
+// stop ends the connection for good. What is under way fails, what says why.
+func (c *Conn) stop(what string) {
 	if c.state == stopped {
 		return
 	}
@@ -389,5 +392,5 @@ func (c *Conn) stop() {
 		left = 0
 	}
 	c.pending = nil
-	c.failAll(c.node.lost(stopping), left)
+	c.failAll(c.node.lost(what), left)
 }

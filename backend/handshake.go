@@ -188,6 +188,9 @@ func (c *Conn) becomeReady() {
 		c.pending = nil
 	}
 	c.deadlines.start()
+	if c.lease != nil {
+		c.lease.settle()
+	}
 	if c.hub != nil {
 		c.hub.begin()
 		c.hub.owner.Up()

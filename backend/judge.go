@@ -1,6 +1,9 @@
 package backend
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Judge tells what the health checks have found: why the server is down, a clause such as
 // "does not answer", or "" if it is up. While it is down all requests fail at once, and
@@ -13,7 +16,7 @@ func (n *Node) Judge(reason string) {
 		return
 	}
 	what := "is down: it " + reason
-	n.judged = n.down(what)
+	n.judged = n.downAt(cmp.Or(n.address, n.former), what)
 	for _, c := range n.conns {
 		c.giveUpUnanswered(what)
 	}

@@ -30,9 +30,8 @@ type Lease struct {
 	// stale: a fence has passed that this connection has not paid, so that nothing is
 	// to be sent on it any more.
 	stale bool
-	// settling: the lease is to end as soon as nothing is under way on it.
-	settling *settling
-	settled  bool // that has been told of its end
+	// settling await its end, which is to come as soon as nothing is under way on it.
+	settling []*settling
 	// unblocked: a CLIENT UNBLOCK was sent that may come late, and must not end what
 	// another holder waits for.
 	unblocked bool
@@ -68,7 +67,7 @@ func (n *Node) Lease(protocol, database int, h Holder) *Lease {
 	l.conn.lease = l
 	n.leases = append(n.leases, l)
 	if n.closed {
-		l.conn.stop()
+		l.conn.stop(stopping)
 	} else {
 		l.conn.dial()
 	}
@@ -97,7 +96,7 @@ func (l *Lease) SendBlocking(to Receiver, seq uint64, request []byte, mayWrite b
 // the connection that concerns it alone: no transaction, no watched key, no tracking.
 func (l *Lease) Return() {
 	c, n := l.conn, l.conn.node
-	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || l.unblocked || l.settling != nil || n.closed {
+	if c.state != ready || c.failing != nil || c.queue.len() > 0 || l.stale || l.unblocked || l.Ending() || n.closed {
 		l.Drop()
 		return
 	}
@@ -108,13 +107,16 @@ func (l *Lease) Return() {
 
 // Drop ends the lease and its connection. What the server may still execute of it is
 // fenced.
-func (l *Lease) Drop() {
+func (l *Lease) Drop() { l.drop(stopping) }
+
+// drop is Drop; what, a clause, is why requests that are under way fail.
+func (l *Lease) drop(what string) {
 	c := l.conn
 	l.holder = nil
 	if c.carries() && c.owes() {
 		c.node.owe(c.debt())
 	}
-	c.stop()
+	c.stop(what)
 	c.node.forget(l)
 	c.node.wake()
 }
@@ -134,8 +136,9 @@ func (n *Node) forget(l *Lease) {
 	same := func(other *Lease) bool { return other == l }
 	n.leases = slices.DeleteFunc(n.leases, same)
 	n.free = slices.DeleteFunc(n.free, same)
-	if s := l.settling; s != nil && !l.settled {
-		l.settled = true
+	settling := l.settling
+	l.settling = nil
+	for _, s := range settling {
 		s.one()
 	}
 }

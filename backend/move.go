@@ -18,7 +18,7 @@ func (n *Node) Leave(what string) {
 	if n.closed || n.address == "" {
 		return
 	}
-	n.address = ""
+	n.former, n.address = n.address, ""
 	n.turn(what)
 }
 

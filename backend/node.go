@@ -112,6 +112,7 @@ type Node struct {
 	loop    ioloop.Loop
 	opt     *Options
 	address string // "": not known
+	former  string // the address that was left
 	runID   string // of the process that connections must reach; "": of any
 	conns   []*Conn
 	control *Conn // nil until it is needed
@@ -179,16 +180,16 @@ func (n *Node) Close() {
 	n.closed = true
 	n.opt.Fence.leave(n)
 	for _, c := range n.conns {
-		c.stop()
+		c.stop(stopping)
 	}
 	if n.control != nil {
-		n.control.stop()
+		n.control.stop(stopping)
 	}
 	if n.hub != nil {
-		n.hub.c.stop()
+		n.hub.c.stop(stopping)
 	}
 	for _, l := range slices.Clone(n.leases) {
-		l.conn.stop()
+		l.conn.stop(stopping)
 	}
 	n.wake()
 }

@@ -1,13 +1,16 @@
 package backend
 
 import (
-	"slices"
+	"time"
 
 	"ringmain/ioloop"
 )
 
 // Hold has nobody send to the server: Admits refuses all, until Release.
-func (n *Node) Hold() { n.held, n.mayQueue = true, n.opt.Queue }
+func (n *Node) Hold() { n.held, n.mayQueue = true, n.opt.Queue+1 }
+
+// Held reports whether the server is held. Whoever sends without asking Admits asks that.
+func (n *Node) Held() bool { return n.held }
 
 // Release ends Hold.
 func (n *Node) Release() {
@@ -30,7 +33,8 @@ type settling struct {
 	leases []*Lease
 }
 
-const settled = "is left for another place"
+// leftFor is why connections end on which too much was under way.
+const leftFor = "is left for another place"
 
 // Settle calls done once nothing of what was sent to a database, or to AllDatabases, can be
 // executed any more other than after a debt is paid: it was answered, or its connection is
@@ -41,30 +45,32 @@ const settled = "is left for another place"
 func (n *Node) Settle(database int, done func()) {
 	s := &settling{n: n, left: 1, done: done}
 	for _, c := range n.conns {
-		if there(c, database) && c.queue.len() > 0 {
+		switch {
+		case !there(c, database):
+		case c.state == closing: // what it owes is known when it is closed
+			s.left++
+			n.loop.After(0, s.one)
+		case c.queue.len() > 0:
 			s.left++
 			c.send(&entry{to: settlingConn{s, c}, own: true}, ping)
 		}
 	}
-	for _, l := range slices.Clone(n.leases) {
-		if there(l.conn, database) && l.settling == nil {
+	for _, l := range n.leases {
+		if there(l.conn, database) {
 			s.left++
-			l.settling = s
+			l.settling = append(l.settling, s)
 			s.leases = append(s.leases, l)
 		}
 	}
 	s.timer = n.loop.After(n.opt.Request, s.late)
-	for _, l := range slices.Clone(s.leases) {
-		if l.Waits() {
-			l.Unblock("ERROR", discard{})
-		}
+	for _, l := range s.leases {
 		l.settle()
 	}
 	s.one()
 }
 
 func there(c *Conn, database int) bool {
-	return (database == AllDatabases || c.database == database) && c.state != stopped && c.state != closing
+	return (database == AllDatabases || c.database == database) && c.state != stopped
 }
 
 func (s *settling) one() {
@@ -76,24 +82,49 @@ func (s *settling) one() {
 
 // late ends what has not ended by itself.
 func (s *settling) late() {
-	for _, l := range slices.Clone(s.leases) {
-		if l.conn.state != stopped {
-			l.end()
-		}
-	}
-}
-
-// settle ends the lease if it is to, and nothing is under way on it.
-func (l *Lease) settle() {
-	if l.settling != nil && l.conn.queue.len() == 0 && l.conn.state != stopped {
+	for _, l := range s.leases {
 		l.end()
 	}
 }
 
-// end gives the lease's connection up, in whatever state it is.
+// Ending reports whether the lease is to end as soon as nothing is under way on it.
+func (l *Lease) Ending() bool { return len(l.settling) > 0 }
+
+// settle ends the lease if it is to, and nothing is under way on it. Nobody waits on it for
+// an element any longer.
+func (l *Lease) settle() {
+	switch {
+	case !l.Ending():
+	case l.conn.queue.len() == 0:
+		l.end()
+	case l.Waits():
+		l.Unblock("ERROR", letGo{l})
+	}
+}
+
+// letGo receives the reply to the CLIENT UNBLOCK of a lease that is to end. That takes
+// another way than the request that blocks, and may have come before it.
+type letGo struct{ l *Lease }
+
+const unblockAgain = 10 * time.Millisecond
+
+func (g letGo) Reply(_ uint64, _ []byte, last bool) {
+	if last && g.l.Waits() {
+		g.l.conn.node.loop.After(unblockAgain, g.l.settle)
+	}
+}
+
+// Failed implements Receiver: the lease ends when it is late.
+func (letGo) Failed(uint64, *Failure) {}
+
+// end gives the lease's connection up, in whatever state it is, unless it is gone.
 func (l *Lease) end() {
-	h := l.holder
-	if l.Drop(); h != nil {
+	c, h := l.conn, l.holder
+	if c.state == stopped || c.state == closing { // Closed does it
+		return
+	}
+	l.drop(leftFor)
+	if h != nil {
 		h.Lost(l)
 	}
 }
@@ -113,6 +144,6 @@ func (w settlingConn) Reply(_ uint64, _ []byte, last bool) {
 // Failed implements Receiver. What was sent before may yet be executed, unless the
 // connection is given up.
 func (w settlingConn) Failed(uint64, *Failure) {
-	w.c.giveUp(settled, nil)
+	w.c.giveUp(leftFor, nil)
 	w.s.n.loop.After(0, w.s.one) // what it owes is known by then
 }
