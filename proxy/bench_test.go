@@ -41,7 +41,7 @@ func BenchmarkSplit(b *testing.B) {
 	if _, err := p.Next(request, &core.Limits.Request, &r); err != nil {
 		b.Fatal(err)
 	}
-	core.Snapshot.Split(&core.split, router.ByRoutes, r.Args[1:], 1)
+	core.Snapshot.Split(&core.split, router.ByRoutes, false, r.Args[1:], 1)
 	for g := range core.split.Groups() {
 		n := len(core.split.KeysOf(g))
 		replies[core.split.Place(g).Server] = append([]byte{'*', byte('0' + n), '\r', '\n'},

@@ -23,6 +23,9 @@ func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, si
 		s.hangUp()
 		return true
 	}
+	if !s.admits(p, size) {
+		return false
+	}
 	l, borrowed, done := s.ownLease(p)
 	if l == nil {
 		return done
@@ -31,6 +34,9 @@ func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, si
 	if request == nil {
 		request = resp.AppendCommand(s.scratch(), r.Args...)
 		s.core.keepScratch(request)
+	}
+	if p.Rerouted {
+		s.recordWrites(cmd, r.Args)
 	}
 	s.announce(l.Conn())
 	s.suspend()

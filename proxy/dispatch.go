@@ -169,21 +169,18 @@ func (s *Session) forward(cmd *command.Command, r *resp.Request, size int) bool 
 		s.fail(errReserved)
 		return true
 	}
-	return s.sendWhole(s.reader(cmd, s.core.snapshot.Pick(s.scope, key)), cmd, r, size)
+	return s.sendWhole(s.reader(cmd, s.place(key)), cmd, r, size)
 }
 
 // sendWhole sends a request as it is to one place.
 func (s *Session) sendWhole(p router.Place, cmd *command.Command, r *resp.Request, size int) bool {
-	node := s.core.nodes[p.Server]
-	if !node.Admits(size) {
-		s.waitFor(node)
+	if !s.admits(p, size) {
 		return false
 	}
-	conn := node.Conn(s.client.Protocol, int(p.Database)+s.client.Database)
-	if s.tracking != nil {
-		conn = s.connTo(p)
+	if p.Rerouted {
+		s.recordWrites(cmd, r.Args)
 	}
-	s.transmit(s, conn, cmd, r, size)
+	s.transmit(s, s.connTo(p), cmd, r, size)
 	return true
 }
 

@@ -45,6 +45,10 @@ func (s *Session) exec(size int) bool {
 		s.endTransaction()
 		s.fail(errExecAbort)
 		return true
+	case !s.followView():
+		s.endTransaction()
+		s.fail(errScattered)
+		return true
 	case tx.lost: // as if a watched key had changed
 		s.endTransaction()
 		s.answer(resp.AppendNullArray(s.scratch(), s.client.Protocol))
@@ -70,8 +74,7 @@ func (s *Session) exec(size int) bool {
 	default:
 		conn = s.connTo(tx.place)
 	}
-	if node := s.core.nodes[tx.place.Server]; !node.Admits(len(tx.raw)) {
-		s.waitFor(node)
+	if !s.admits(tx.place, len(tx.raw)) {
 		return false
 	}
 	if f := conn.Refusal(); f != nil {
@@ -87,6 +90,9 @@ func (s *Session) exec(size int) bool {
 func (s *Session) sendTransaction(conn *backend.Conn, size int) {
 	tx := s.tx
 	s.showQueued(tx)
+	if tx.place.Rerouted {
+		tx.eachForServer(func(cmd *command.Command, args [][]byte) { s.recordWrites(cmd, args) })
+	}
 	for _, script := range tx.scripts {
 		if !script.givenTo(conn) {
 			s.core.load(script, conn)

@@ -53,8 +53,7 @@ func (s *Session) mergeInto(seq uint64, cmd *command.Command, parts int) *merge 
 // all; if not, the session is told when to try again.
 func (s *Session) admitted(n int, place func(int) router.Place, size int) bool {
 	for i := range n {
-		if node := s.core.nodes[place(i).Server]; !node.Admits(size) {
-			s.waitFor(node)
+		if !s.admits(place(i), size) {
 			return false
 		}
 	}

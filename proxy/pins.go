@@ -55,13 +55,17 @@ func (s *Session) settled() bool {
 // has to wait or, with done set, has been answered.
 func (s *Session) lease(p router.Place) (l *backend.Lease, done bool) {
 	pins, node := s.ownPins(), s.core.nodes[p.Server]
+	if node.Held() {
+		s.waitFor(node)
+		return nil, false
+	}
 	// A server that is known to be down is not dialled for each client.
 	if f := s.sharedConn(p).Refusal(); f != nil {
 		pins.asked = 0
 		s.answer(f.AppendReply(nil))
 		return nil, true
 	}
-	l = s.newLease(p.Server, p.Database)
+	l = s.newLease(p)
 	now := s.core.loop.Elapsed()
 	switch {
 	case l != nil:
@@ -88,10 +92,10 @@ func (s *Session) ownPins() *pins {
 	return s.pins
 }
 
-// newLease is a lease of the session's, nil if there is none to be had.
-func (s *Session) newLease(server, database int32) *backend.Lease {
+// newLease is a lease of the session's to a place, nil if there is none to be had.
+func (s *Session) newLease(p router.Place) *backend.Lease {
 	pins := s.ownPins()
-	l := s.core.nodes[server].Lease(s.client.Protocol, int(database)+s.client.Database, pins)
+	l := s.core.nodes[p.Server].Lease(s.client.Protocol, s.database(p), pins)
 	if l != nil {
 		pins.leases = append(pins.leases, l)
 	}

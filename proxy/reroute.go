@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"ringmain/backend"
 	"ringmain/router"
 )
@@ -79,7 +81,8 @@ type ServerView struct {
 // Serve has the loop use a pool's view. servers are all of its servers, the first of which
 // has the index first. What waits goes on.
 func (c *Core) Serve(pool router.Scope, view router.View, first int, servers []ServerView) {
-	c.snapshot = c.snapshot.With(pool, view)
+	before := c.snapshot
+	c.snapshot = before.With(pool, view)
 	for i, v := range servers {
 		n := c.nodes[first+i]
 		switch {
@@ -90,6 +93,23 @@ func (c *Core) Serve(pool router.Scope, view router.View, first int, servers []S
 		}
 		n.Release()
 	}
+	c.leaveRefuges(before)
+	for _, s := range slices.Clone(c.sessions) {
+		if s.tracking != nil && s.client.Tracking.Broadcast {
+			s.trackEverywhere()
+		}
+	}
+}
+
+// leaveRefuges ends the leases to refuges that are not used any more.
+func (c *Core) leaveRefuges(before *router.Snapshot) {
+	used := map[router.Place]bool{}
+	c.snapshot.EachRefuge(func(p router.Place) { used[p] = true })
+	before.EachRefuge(func(p router.Place) {
+		if !used[p] {
+			c.nodes[p.Server].Settle(int(p.Database), func() {})
+		}
+	})
 }
 
 // TakeAbsence hands over what was recorded of a server that is out. The flags stay up until

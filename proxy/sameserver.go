@@ -40,7 +40,7 @@ func (s *Session) commonPlace(cmd *command.Command, args [][]byte) (place router
 		if !ok {
 			break
 		}
-		p := s.core.snapshot.Pick(s.scope, args[i])
+		p := s.place(args[i])
 		switch {
 		case isReserved(args[i]):
 			text = errReserved
@@ -129,7 +129,7 @@ func (s *Session) formsKeysAt(place router.Place, pattern []byte) bool {
 	snapshot := s.core.snapshot
 	fixed, _, forms := bytes.Cut(pattern, []byte("*"))
 	return !forms || !mayFormReserved(fixed) && !snapshot.Fleet(s.scope).Partial && len(snapshot.HashedPart(s.scope, fixed)) < len(fixed) &&
-		snapshot.Pick(s.scope, fixed) == place
+		s.place(fixed) == place
 }
 
 // mayFormReserved reports whether keys that begin so may be the proxy's own.

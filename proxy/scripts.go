@@ -52,9 +52,11 @@ func (s *Session) evalSHA(place router.Place, cmd *command.Command, r *resp.Requ
 	if load {
 		needs += len(known.body)
 	}
-	if node := s.core.nodes[place.Server]; !node.Admits(needs) {
-		s.waitFor(node)
+	if !s.admits(place, needs) {
 		return false
+	}
+	if place.Rerouted {
+		s.recordWrites(cmd, r.Args)
 	}
 	if load {
 		s.core.load(known, conn)

@@ -24,7 +24,7 @@ func (s *Session) split(cmd *command.Command, r *resp.Request, size int) bool {
 		}
 	}
 	c := s.core
-	c.snapshot.Split(&c.split, s.scope, args, step)
+	c.snapshot.Split(&c.split, s.scope, s.client.Database != 0, args, step)
 	if c.split.Groups() == 1 {
 		return s.sendWhole(s.reader(cmd, c.split.Place(0)), cmd, r, size)
 	}
@@ -58,6 +58,11 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))
 		c.keepScratch(part)
+		if place(g).Rerouted && cmd.MayWrite() {
+			for _, k := range c.split.KeysOf(g) {
+				s.recordWrite(args[int(k)*step])
+			}
+		}
 		conn := s.connTo(place(g))
 		s.announce(conn)
 		conn.Send(m, uint64(g), part, cmd.MayWrite(), cmd.Slow)

@@ -15,21 +15,34 @@ import (
 
 // stillLoop is a loop on which nothing happens but what a test does.
 type stillLoop struct {
-	dialled []ioloop.Handler
-	now     time.Time
-	sweep   func() // the latest timer's function
-	memory  int
-	posted  []func() // that a test calls, or not
-	atEnd   []func() // that end calls
-	full    bool     // no call is taken
+	dialled   []ioloop.Handler
+	dialledTo []string // the addresses of dialled
+	now       time.Time
+	sweep     func()   // the latest timer's function
+	timers    []func() // of all that pass has not called
+	memory    int
+	posted    []func() // that a test calls, or not
+	atEnd     []func() // that end calls
+	full      bool     // no call is taken
 }
 
 func (l *stillLoop) Now() time.Time         { return l.now }
 func (l *stillLoop) Elapsed() time.Duration { return time.Duration(l.now.UnixNano()) }
 func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
 	l.sweep = f
+	l.timers = append(l.timers, f)
 	return stillTimer{}
 }
+
+// pass calls the functions of all timers but those that are set meanwhile.
+func (l *stillLoop) pass() {
+	timers := l.timers
+	l.timers = nil
+	for _, f := range timers {
+		f()
+	}
+}
+
 func (l *stillLoop) AtEnd(f func()) { l.atEnd = append(l.atEnd, f) }
 
 // end ends an iteration.
@@ -46,8 +59,8 @@ func (l *stillLoop) Post(f func()) bool {
 	return !l.full
 }
 func (l *stillLoop) Memory() int { return l.memory }
-func (l *stillLoop) Dial(_ string, _ time.Duration, h ioloop.Handler) {
-	l.dialled = append(l.dialled, h)
+func (l *stillLoop) Dial(address string, _ time.Duration, h ioloop.Handler) {
+	l.dialled, l.dialledTo = append(l.dialled, h), append(l.dialledTo, address)
 }
 
 type stillTimer struct{}
@@ -91,8 +104,21 @@ func stillCore(b testing.TB, n int) (*Core, *stillLoop) { return stillCoreWith(b
 // stillCoreWith is stillCore with a replica, which is fit, for each further name; readers
 // are Config's.
 func stillCoreWith(b testing.TB, n int, readers [][]int32, replicas ...string) (*Core, *stillLoop) {
+	core, loop := coldCore(b, router.Pool{}, n, readers, replicas...)
+	for _, server := range loop.dialled {
+		server.Opened(&stillConn{}, nil)
+		server.Data([]byte("+OK\r\n:7\r\n$8\r\nrun_id:x\r\n"))
+	}
+	for i := range replicas {
+		core.Judge(n+i, "")
+	}
+	return core, loop
+}
+
+// coldCore is stillCoreWith, of a pool with more properties, before any handshake.
+func coldCore(b testing.TB, pool router.Pool, n int, readers [][]int32, replicas ...string) (*Core, *stillLoop) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	pool := router.Pool{Name: "main", HashTag: "{}"}
+	pool.Name, pool.HashTag = "main", "{}"
 	cfg := &Config{
 		Limits: Limits{ClientOutput: 128 << 20, ClientStall: 30 * time.Second, Request: resp.Limits{
 			Request: 64 << 20, Arguments: 1 << 20, Bulk: resp.MaxBulk, Inline: resp.MaxInline}},
@@ -117,13 +143,5 @@ func stillCoreWith(b testing.TB, n int, readers [][]int32, replicas ...string) (
 		b.Fatal(err)
 	}
 	loop := &stillLoop{now: time.Unix(1000, 0)}
-	core := NewCore(loop, cfg)
-	for _, server := range loop.dialled {
-		server.Opened(&stillConn{}, nil)
-		server.Data([]byte("+OK\r\n:7\r\n$8\r\nrun_id:x\r\n"))
-	}
-	for i := range replicas {
-		core.Judge(n+i, "")
-	}
-	return core, loop
+	return NewCore(loop, cfg), loop
 }

@@ -16,15 +16,36 @@ import (
 
 // tracking is what a session has whose client keeps copies of values and is told when
 // they change (CLIENT TRACKING, RESP3). Servers track by connection, so it has one of its own to
-// each server, and all its commands go there.
+// each server, and one to each refuge with keys of its own, and all its commands go there.
 type tracking struct {
-	leases []*backend.Lease // by the server's index; nil: none at present
+	leases []*backend.Lease // by leaseAt; nil: none at present
 	again  ioloop.Timer     // of a broadcasting client that lacks some
 }
 
 // trackAgain is how long a client that is told of all keys waits for a server that was
 // lost before it tries to reach it.
 const trackAgain = time.Second
+
+// leaseAt is the number of a place among those that are tracked at.
+func leaseAt(p router.Place) int {
+	if p.Rerouted {
+		return int(2*p.Server) + 1
+	}
+	return int(2 * p.Server)
+}
+
+// eachTracked calls do with each place that a client needs which is told of all keys.
+func (s *Session) eachTracked(do func(router.Place)) {
+	snapshot := s.core.snapshot
+	for i := range int32(len(snapshot.Servers)) {
+		if snapshot.Reaches(s.scope, i) {
+			do(router.Place{Server: i, Database: snapshot.DatabaseOf(i)})
+		}
+	}
+	if s.client.Database == 0 {
+		snapshot.Refuges(s.scope, do)
+	}
+}
 
 // flushAll tells a client that nothing that it keeps is to be relied on.
 var flushAll = []byte(">2\r\n$10\r\ninvalidate\r\n_\r\n")
@@ -57,53 +78,57 @@ func (s *Session) beginTracking(wanted *local.Tracking) {
 	s.client.Tracking = wanted
 	before := s.tracking != nil
 	if !before {
-		s.tracking = &tracking{leases: make([]*backend.Lease, len(s.core.nodes))}
+		s.tracking = &tracking{leases: make([]*backend.Lease, 2*len(s.core.nodes))}
 	}
 	start := &trackingStart{s: s, seq: s.await(0), before: before, left: 1}
 	s.suspend()
-	for i, present := range s.tracking.leases {
-		if present == nil {
+	for _, present := range s.tracking.leases {
+		if present != nil {
 			start.left++
-			if !s.trackAt(int32(i), start) {
-				start.left--
-			}
-			continue
+			present.Conn().Send(start, 0, wanted.AppendRequest(nil, true), false, false)
+		}
+	}
+	s.eachTracked(func(p router.Place) {
+		if s.tracking.leases[leaseAt(p)] != nil {
+			return
 		}
 		start.left++
-		present.Conn().Send(start, 0, wanted.AppendRequest(nil, true), false, false)
-	}
+		if !s.trackAt(p, start) {
+			start.left--
+		}
+	})
 	start.answered()
 }
 
-// trackAt takes a connection to a server on which that tracks for the client; its reply
+// trackAt takes a connection to a place at which its server tracks for the client; the reply
 // to CLIENT TRACKING goes to to. It reports false if there is nothing to be had, or
 // nothing needed, there.
-func (s *Session) trackAt(server int32, to tracker) bool {
-	if s.client.Protocol != 3 || !s.core.snapshot.Reaches(s.scope, server) || s.gone {
+func (s *Session) trackAt(p router.Place, to tracker) bool {
+	if s.client.Protocol != 3 || !s.core.snapshot.Reaches(s.scope, p.Server) || s.gone {
 		return false
 	}
-	if s.sharedConn(router.Place{Server: server, Database: s.core.snapshot.DatabaseOf(server)}).Refusal() != nil {
+	if s.core.nodes[p.Server].Held() || s.sharedConn(p).Refusal() != nil {
 		s.trackLater()
 		return false
 	}
-	l := s.watchingLease(server)
+	l := s.watchingLease(p)
 	if l == nil {
-		l = s.newLease(server, s.core.snapshot.DatabaseOf(server))
+		l = s.newLease(p)
 	}
 	if l == nil {
 		to.lacksLease()
 		return false
 	}
-	s.tracking.leases[server] = l
-	l.Conn().Send(to, uint64(server), s.client.Tracking.AppendRequest(nil, false), false, false)
+	s.tracking.leases[leaseAt(p)] = l
+	l.Conn().Send(to, 0, s.client.Tracking.AppendRequest(nil, false), false, false)
 	return true
 }
 
-// watchingLease is that of a server on which the session watches keys, from now on one
+// watchingLease is that of a place at which the session watches keys, from now on one
 // that tracks: what EXEC reads there is to be tracked, too. nil: there is none.
-func (s *Session) watchingLease(server int32) *backend.Lease {
+func (s *Session) watchingLease(p router.Place) *backend.Lease {
 	tx := s.tx
-	if tx == nil || tx.lease == nil || tx.place.Server != server {
+	if tx == nil || tx.lease == nil || tx.place != p {
 		return nil
 	}
 	tx.borrowed = true
@@ -114,14 +139,21 @@ func (s *Session) watchingLease(server int32) *backend.Lease {
 // down, so that the shared one, too, fails at once, and if the client cannot be told of
 // anything in its protocol.
 func (s *Session) trackedConn(p router.Place) *backend.Conn {
-	l := s.tracking.leases[p.Server]
-	if l == nil && s.trackAt(p.Server, &trackingAgain{s: s}) {
-		l = s.tracking.leases[p.Server]
+	l := s.tracking.leases[leaseAt(p)]
+	if l == nil && s.trackAt(p, &trackingAgain{s: s}) {
+		l = s.tracking.leases[leaseAt(p)]
 	}
 	if l == nil {
 		return nil
 	}
 	return l.Conn()
+}
+
+// tracksOn reports whether the client's connection to a place goes on being used. If it is
+// to end, the session goes on, on another one, when it has.
+func (s *Session) tracksOn(p router.Place) bool {
+	l := s.tracking.leases[leaseAt(p)]
+	return l == nil || !l.Ending() || s.settled()
 }
 
 // announce has the server know, ahead of a command on c, that CLIENT CACHING was said of
@@ -182,11 +214,11 @@ func (s *Session) trackLater() {
 }
 
 func (s *Session) trackEverywhere() {
-	for i, l := range s.tracking.leases {
-		if l == nil {
-			s.trackAt(int32(i), &trackingAgain{s: s})
+	s.eachTracked(func(p router.Place) {
+		if s.tracking.leases[leaseAt(p)] == nil {
+			s.trackAt(p, &trackingAgain{s: s})
 		}
-	}
+	})
 }
 
 // trackElsewhere begins anew, on other connections, because the client has chosen

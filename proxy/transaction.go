@@ -31,6 +31,7 @@ type transaction struct {
 	lost     bool // the connection with the watched keys: they may have changed
 	placed   bool // place is known
 	place    router.Place
+	epoch    uint64 // of the snapshot that place is from
 	queued   []queuedCommand
 	size     int    // of all that is kept, about
 	raw      []byte // the requests of those that a server executes
@@ -108,8 +109,9 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 		return true
 	}
 	place, _, text := s.commonPlace(cmd, r.Args)
-	if text == "" && s.tx != nil && s.tx.placed && s.tx.place != place {
-		text = resp.TextCrossSlot
+	if text == "" && s.tx != nil {
+		s.followView()
+		text = s.tx.elsewhere(place)
 	}
 	if text != "" {
 		s.fail(text)
@@ -122,6 +124,9 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 		s.tx = &transaction{}
 	}
 	tx := s.tx
+	if !s.admits(place, size) {
+		return false
+	}
 	if tx.lease == nil {
 		l, borrowed, done := s.ownLease(place)
 		if l == nil {
@@ -132,7 +137,7 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 		}
 		tx.lease, tx.borrowed = l, borrowed
 	}
-	tx.place, tx.placed = place, true
+	s.tx.at(place, s.core.snapshot)
 	s.suspend()
 	s.transmit(&errand{s: s, l: tx.lease, keep: true}, tx.lease.Conn(), cmd, r, size)
 	return true
@@ -142,7 +147,7 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 // there is one, else a new one. See lease.
 func (s *Session) ownLease(place router.Place) (l *backend.Lease, borrowed, done bool) {
 	if s.tracking != nil && s.trackedConn(place) != nil {
-		return s.tracking.leases[place.Server], true, true
+		return s.tracking.leases[leaseAt(place)], true, true
 	}
 	if l, done = s.lease(place); l != nil {
 		s.pins.asked = 0
@@ -203,8 +208,12 @@ func (s *Session) enqueue(cmd *command.Command, r *resp.Request) {
 		if text == "" && found {
 			text = s.restriction(cmd, r.Args, place)
 		}
-		if text == "" && found && s.tx.placed && s.tx.place != place {
+		switch {
+		case text != "" || !found:
+		case !s.followView():
 			text = resp.TextCrossSlot
+		default:
+			text = s.tx.elsewhere(place)
 		}
 		if text != "" {
 			s.abort()
@@ -212,7 +221,7 @@ func (s *Session) enqueue(cmd *command.Command, r *resp.Request) {
 			return
 		}
 		if found {
-			s.tx.place, s.tx.placed = place, true
+			s.tx.at(place, s.core.snapshot)
 		}
 		s.queueForServer(cmd, r)
 	case command.AnyServer, command.FleetWait: // nothing waits in a transaction

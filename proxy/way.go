@@ -9,8 +9,7 @@ import (
 )
 
 // connTo is the connection on which the session's commands for a place go: one for
-// each protocol and database that its loop's clients use. A pool that has a database
-// of its own knows no other (see selectDatabase), so one of the two numbers is 0.
+// each protocol and database that its loop's clients use.
 func (s *Session) connTo(p router.Place) *backend.Conn {
 	if s.tracking != nil {
 		if c := s.trackedConn(p); c != nil {
@@ -22,7 +21,7 @@ func (s *Session) connTo(p router.Place) *backend.Conn {
 
 // sharedConn is connTo but for clients that have connections of their own.
 func (s *Session) sharedConn(p router.Place) *backend.Conn {
-	return s.core.nodes[p.Server].Conn(s.client.Protocol, int(p.Database)+s.client.Database)
+	return s.core.nodes[p.Server].Conn(s.client.Protocol, s.database(p))
 }
 
 // changedProtocol has the connections of the session's own follow HELLO.
@@ -33,6 +32,9 @@ func (s *Session) changedProtocol() {
 
 // changedDatabase has the connections of the session's own follow SELECT.
 func (s *Session) changedDatabase() {
+	if tx := s.tx; tx != nil && tx.lease != nil && tx.place.Rerouted {
+		s.loseWatched() // what is watched there is not in the database of that number
+	}
 	s.follow(resp.AppendCommand(nil, "SELECT", strconv.Itoa(s.client.Database)))
 	s.trackElsewhere()
 }

@@ -86,8 +86,8 @@ func TestNoDistributionOrHashAllocates(t *testing.T) {
 	keys := testKeys(10)
 	everyPool(t, func(name string, s *Snapshot) {
 		var b Split
-		s.Split(&b, ByRoutes, keys, 1)
-		if n := testing.AllocsPerRun(20, func() { s.Pick(ByRoutes, keys[3]); s.Split(&b, ByRoutes, keys, 1) }); n != 0 {
+		s.Split(&b, ByRoutes, false, keys, 1)
+		if n := testing.AllocsPerRun(20, func() { s.Pick(ByRoutes, keys[3]); s.Split(&b, ByRoutes, false, keys, 1) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	})

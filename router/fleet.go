@@ -111,6 +111,29 @@ func (s *Snapshot) Out(scope Scope, do func(server int32)) {
 	}
 }
 
+// Refuges calls do with each refuge that is used for keys of scope.
+func (s *Snapshot) Refuges(scope Scope, do func(Place)) {
+	s.some(scope, func(p *pool) bool {
+		p.refuges(do)
+		return false
+	})
+}
+
+// EachRefuge calls do with each refuge that is used.
+func (s *Snapshot) EachRefuge(do func(Place)) {
+	for i := range s.pools {
+		s.pools[i].refuges(do)
+	}
+}
+
+func (p *pool) refuges(do func(Place)) {
+	if v := p.view; v != nil {
+		for _, place := range v.used[len(v.homes):] {
+			do(place)
+		}
+	}
+}
+
 // Place is the fleet's place number i, from 0.
 func (f Fleet) Place(i int) Place {
 	if f.places != nil {

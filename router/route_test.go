@@ -182,9 +182,9 @@ func TestSplitKeepsPoolsApart(t *testing.T) {
 		scoped = append(scoped, s.Pick(2, key))
 	}
 	var b Split
-	s.Split(&b, ByRoutes, args, 1)
+	s.Split(&b, ByRoutes, false, args, 1)
 	checkSplit(t, &b, places)
-	s.Split(&b, scopeOf(t, s, "carts"), args, 1)
+	s.Split(&b, scopeOf(t, s, "carts"), false, args, 1)
 	checkSplit(t, &b, scoped)
 }
 

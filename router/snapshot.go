@@ -35,6 +35,9 @@ type Pool struct {
 	HashTag string
 	// Database is the one on its servers that holds the pool's keys.
 	Database int32
+	// Refuge is the database on each server that holds keys of others while those are out;
+	// 0: keys of this pool are never rerouted.
+	Refuge int32
 	// Distribution is one of Distributions; empty: ring.
 	Distribution string
 	// Hash is one of Hashes; empty: xxh64.
@@ -79,6 +82,7 @@ type distribution interface {
 type pool struct {
 	tag          hashTag
 	database     int32
+	refuge       int32
 	first        int32 // index in Snapshot.Servers of the pool's first server
 	ring         *Ring // the distribution, if it is one, and the hash is xxh64
 	distribution distribution
@@ -140,7 +144,7 @@ func (s *Snapshot) add(p *Pool) error {
 		return err
 	}
 	made := pool{
-		tag: tag, database: p.Database, first: int32(len(s.Servers)), count: int32(len(p.Servers)),
+		tag: tag, database: p.Database, refuge: p.Refuge, first: int32(len(s.Servers)), count: int32(len(p.Servers)),
 		name: p.Name, kind: p.kind(), hash: hashes[p.hash()],
 	}
 	if made.distribution, err = made.kind.build(p.Servers); err != nil {

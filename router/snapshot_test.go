@@ -97,7 +97,7 @@ func TestSplitGroupsKeysByPlaceInOrder(t *testing.T) {
 				places = append(places, s.Pick(ByRoutes, args[i]))
 			}
 		}
-		s.Split(&b, ByRoutes, args, step)
+		s.Split(&b, ByRoutes, false, args, step)
 		checkSplit(t, &b, places)
 	}
 }
@@ -122,8 +122,8 @@ func TestPickAndSplitDoNotAllocate(t *testing.T) {
 	s := mustSnapshot(t, 5)
 	keys := testKeys(100)
 	var b Split
-	s.Split(&b, ByRoutes, keys, 1)
-	if n := testing.AllocsPerRun(100, func() { s.Pick(ByRoutes, keys[3]); s.Split(&b, ByRoutes, keys, 1) }); n != 0 {
+	s.Split(&b, ByRoutes, false, keys, 1)
+	if n := testing.AllocsPerRun(100, func() { s.Pick(ByRoutes, keys[3]); s.Split(&b, ByRoutes, false, keys, 1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -170,7 +170,7 @@ func BenchmarkSplitOfTen(b *testing.B) {
 	var into Split
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Split(&into, ByRoutes, keys, 1)
+		s.Split(&into, ByRoutes, false, keys, 1)
 	}
 }
 

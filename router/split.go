@@ -26,11 +26,17 @@ type group struct {
 // step is at least 1. Keys are numbered from 0 in that order; one that occurs
 // twice counts twice. args is not kept.
 //
+// homes says that keys have no place but their home.
+//
 // The cost grows with the number of keys, not of groups.
-func (s *Snapshot) Split(into *Split, scope Scope, args [][]byte, step int) {
+func (s *Snapshot) Split(into *Split, scope Scope, homes bool, args [][]byte, step int) {
 	into.reset(len(s.Servers))
 	for i := 0; i < len(args); i += step {
-		into.add(s.Pick(scope, args[i]))
+		p := s.Pick(scope, args[i])
+		if p.Rerouted && homes {
+			p = s.Home(scope, args[i])
+		}
+		into.add(p)
 	}
 	into.order()
 }
