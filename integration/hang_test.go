@@ -91,10 +91,12 @@ func TestAServerThatHangsDelaysAPipelineByOneDeadlineHoweverLongItIs(t *testing.
 	second := pipelines(t, proxies, lengths, keys, hung, true)
 	t.Logf("normally %v, when the server hangs %v, when that is known %v", normal, first, second)
 	for i, n := range lengths {
-		if first[i] < deadline*9/10 || first[i] > deadline*7/4+normal[i] {
+		// Besides, a machine that does much else now may need more for each command than before.
+		usual := normal[i] + time.Duration(n)*100*time.Microsecond
+		if first[i] < deadline*9/10 || first[i] > deadline*7/4+usual {
 			t.Errorf("a pipeline of %d took %v, want one deadline of %v", n, first[i], deadline)
 		}
-		if second[i] > deadline*3/4+normal[i] {
+		if second[i] > deadline*3/4+usual {
 			t.Errorf("when the server is known to hang, a pipeline of %d took %v", n, second[i])
 		}
 	}
