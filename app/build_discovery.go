@@ -80,7 +80,7 @@ func (h *watchers) follow(s *servers, w *watched, found *discovery.Watcher, pool
 func (h *watchers) moved(ctx context.Context, s *servers, server int, to discovery.Answer, v health.Verdict) {
 	h.mu.Lock()
 	from := h.addresses[server]
-	h.addresses[server], h.verdicts[server] = to.Address, v
+	h.addresses[server], h.statuses[server].Verdict = to.Address, v
 	h.mu.Unlock()
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Leave(server, "is no longer the primary") })()
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Move(server, to.Address, "") })()

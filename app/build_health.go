@@ -22,9 +22,23 @@ type watchers struct {
 	app *App
 
 	mu       sync.Mutex
-	verdicts []health.Verdict // by the server's index in servers.all
+	statuses []status // by the server's index in servers.all
 	// addresses are where the servers are now; "": that is not known.
 	addresses []string
+}
+
+// status is what is thought of a server, and what has become of its keys.
+type status struct {
+	health.Verdict
+	rerouted bool
+}
+
+// word is up, down, or rerouted, if it is out and its keys live on others.
+func (s status) word() string {
+	if s.rerouted {
+		return "rerouted"
+	}
+	return s.State.String()
 }
 
 // watched are a pool's servers, and how they are probed.
@@ -36,10 +50,10 @@ type watched struct {
 
 // buildHealth has each pool's servers judged, from when the loops run on.
 func (a *App) buildHealth(s *servers) {
-	a.health = &watchers{app: a, verdicts: make([]health.Verdict, len(s.options))}
+	a.health = &watchers{app: a, statuses: make([]status, len(s.options))}
 	now := time.Now()
-	for i := range a.health.verdicts {
-		a.health.verdicts[i].Since = now
+	for i := range a.health.statuses {
+		a.health.statuses[i].Since = now
 		a.health.addresses = append(a.health.addresses, s.options[i].Address)
 	}
 	for name, pool := range a.cfg.Pools {
@@ -77,7 +91,7 @@ func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time
 		default:
 			w.probers[k].Store(health.NewProber(h.target(s, i, opt.Address, pool)))
 		}
-		h.verdicts[i] = detector.Verdict(k)
+		h.statuses[i].Verdict = detector.Verdict(k)
 	}
 	if found != nil {
 		h.follow(s, w, found, pool)
@@ -121,7 +135,7 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 		return
 	}
 	h.mu.Lock()
-	h.verdicts[i] = v
+	h.statuses[i].Verdict = v
 	address := h.addresses[i]
 	h.mu.Unlock()
 	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", address)
@@ -135,13 +149,16 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 
 // used notes how a server of a pool that reroutes is used: that is what counts there.
 func (h *watchers) used(i int, s topology.Status) {
-	v := health.Verdict{State: health.Down, Since: s.Since, Reason: s.Reason}
-	if s.InUse {
-		v.State = health.Up
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.verdicts[i] = v
+	was := h.statuses[i].Verdict
+	now := health.Verdict{State: health.Down, Since: s.Since, Reason: s.Reason, Falls: was.Falls}
+	if s.InUse {
+		now.State = health.Up
+	} else if was.State == health.Up {
+		now.Falls++
+	}
+	h.statuses[i] = status{now, s.Rerouted}
 }
 
 // everywhere has f called on every loop. wait returns when all have called it, or when ctx
@@ -164,18 +181,18 @@ func (a *App) everywhere(ctx context.Context, f func(*proxy.Core)) (wait func())
 	}
 }
 
-// all are the verdicts as they are now, by the server's index in servers.all.
-func (h *watchers) all() []health.Verdict {
+// all are the statuses as they are now, by the server's index in servers.all.
+func (h *watchers) all() []status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.verdicts)
+	return slices.Clone(h.statuses)
 }
 
-// said are the verdicts for INFO.
+// said are the statuses for INFO.
 func (h *watchers) said() []local.Verdict {
 	var list []local.Verdict
-	for _, v := range h.all() {
-		list = append(list, local.Verdict{Down: v.State == health.Down, Since: v.Since, Reason: v.Reason})
+	for _, s := range h.all() {
+		list = append(list, local.Verdict{Down: s.State == health.Down, State: s.word(), Since: s.Since, Reason: s.Reason})
 	}
 	return list
 }

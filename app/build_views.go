@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"ringmain/admin"
@@ -29,7 +30,8 @@ type view struct {
 	control []*backend.Node
 	ctx     context.Context // of Run
 	wake    chan struct{}
-	served  chan struct{} // closed when the pool is served for the first time
+	served  chan struct{}          // closed when the pool is served for the first time
+	ended   atomic.Pointer[string] // why rerouting has ended; nil: it has not
 }
 
 // buildViews makes the controllers of the pools that reroute, once there are loops. They
@@ -49,6 +51,7 @@ func (a *App) buildView(s *servers, name string, pool *config.Pool) {
 	set := topology.Settings{
 		Pool: name, Refuge: pool.RefugeDatabase, Flush: pool.OnNodeReturn == "flush", MostOut: pool.MaxDown(),
 		Incarnation: a.incarnation, Interval: time.Duration(pool.Health.Interval), Log: a.log, Told: v.told,
+		Ended: func(reason string) { v.ended.Store(&reason) },
 	}
 	for i, n := range pool.Nodes {
 		opt := s.options[v.first+i]
@@ -133,6 +136,15 @@ func (v *view) judge(server int, down string) {
 // told makes known how a server is used.
 func (v *view) told(server int, s topology.Status) {
 	v.app.health.used(v.first+server, s)
+}
+
+// trouble is why the pool does not reroute any more, and what to do; "" if it does, or
+// never did.
+func (v *view) trouble() string {
+	if v == nil || v.ended.Load() == nil {
+		return ""
+	}
+	return "rerouting has ended: " + *v.ended.Load() + "; when that is mended, start Ringmain anew"
 }
 
 // Drain implements rerouter.

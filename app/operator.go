@@ -24,17 +24,17 @@ type operator struct {
 
 // Pools implements admin.Operator.
 func (o *operator) Pools() []admin.PoolState {
-	verdicts := o.app.health.all()
+	statuses := o.app.health.all()
 	var list []admin.PoolState
 	for _, name := range slices.Sorted(maps.Keys(o.app.cfg.Pools)) {
-		pool := admin.PoolState{Name: name, OnNodeDown: o.app.cfg.Pools[name].OnNodeDown}
+		pool := admin.PoolState{Name: name, OnNodeDown: o.app.cfg.Pools[name].OnNodeDown, Trouble: o.app.views[name].trouble()}
 		for i, server := range o.servers.all {
 			if server.Pool != name {
 				continue
 			}
-			v := verdicts[i]
+			s := statuses[i]
 			pool.Servers = append(pool.Servers, admin.ServerState{
-				Node: server.Name, State: v.State.String(), Since: v.Since.UTC(), Reason: v.Reason, Falls: v.Falls,
+				Node: server.Name, State: s.word(), Since: s.Since.UTC(), Reason: s.Reason, Falls: s.Falls,
 			})
 		}
 		list = append(list, pool)

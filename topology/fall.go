@@ -152,6 +152,9 @@ func (c *Controller) end(reason string) {
 	c.ended = reason
 	c.set.Log.Error("rerouting has ended: servers that fall are out until they are back, and restarting this program begins anew",
 		"pool", c.set.Pool, "reason", reason)
+	if c.set.Ended != nil {
+		c.set.Ended(reason)
+	}
 	c.ending = true
 }
 

@@ -34,6 +34,8 @@ type Settings struct {
 	Log      *slog.Logger
 	// Told is called whenever how a server is used has changed, on Run's goroutine.
 	Told func(server int, s Status)
+	// Ended is called when rerouting ends, on Run's goroutine. nil: nobody asks.
+	Ended func(reason string)
 }
 
 // NamePrefix is what the names of connections to servers begin with.

@@ -234,6 +234,7 @@ func (a *Answers) poolsSection(v *View) string {
 // Verdict is what the health checks have found of a server.
 type Verdict struct {
 	Down   bool
+	State  string // the word for that
 	Since  time.Time
 	Reason string // why it changed last, for people
 }
@@ -265,7 +266,7 @@ func (a *Answers) serversSection(v *View) string {
 		default:
 			judged = verdicts[i].fields()
 			if verdicts[i].Down {
-				state = "down"
+				state = verdicts[i].State
 			}
 		}
 		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,address=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.Address, s.InFlight, judged)

@@ -113,11 +113,11 @@ func viewOf(own int, info string) *View {
 func TestInfoDoesNotGiveAnEarlierVerdictForWhatConnectionsMeetNow(t *testing.T) {
 	a := answers()
 	a.Verdicts = func() []Verdict {
-		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Down: true, Since: time.Unix(7, 0), Reason: "loads its data"}}
+		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Down: true, State: "rerouted", Since: time.Unix(7, 0), Reason: "loads its data"}}
 	}
 	text := string(a.AppendInfo(nil, 2, []string{"servers"}, viewOf(0, "")))
 	for _, want := range []string{"in_flight=5,since=5,reason=answers again\r\n", "name=b,pool=p,state=down,version=,address=,in_flight=0,reason=connections to it fail\r\n",
-		"name=c,pool=q,state=down,version=,address=,in_flight=0,since=7,reason=loads its data\r\n"} {
+		"name=c,pool=q,state=rerouted,version=,address=,in_flight=0,since=7,reason=loads its data\r\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %q: %q", want, text)
 		}
