@@ -32,7 +32,16 @@ func (st *stage) state(t *testing.T, node string) (state, reason string) {
 	t.Helper()
 	w := dial(t, st.proxy.addr)
 	defer w.Close()
-	for line := range strings.Lines(w.do("INFO", "servers")) {
+	state, reason = nodeState(w.do("INFO", "servers"), node)
+	if state == "" {
+		t.Fatalf("INFO has no node %s", node)
+	}
+	return state, reason
+}
+
+// nodeState finds a node in what INFO says; state is "" if it is not there.
+func nodeState(info, node string) (state, reason string) {
+	for line := range strings.Lines(info) {
 		if !strings.Contains(line, ":name="+node+",") {
 			continue
 		}
@@ -41,7 +50,6 @@ func (st *stage) state(t *testing.T, node string) (state, reason string) {
 		_, reason, _ = strings.Cut(rest, "reason=")
 		return state, strings.TrimSpace(reason)
 	}
-	t.Fatalf("INFO has no node %s", node)
 	return "", ""
 }
 

@@ -98,7 +98,7 @@ func yamlOf(c *config.Config) string {
 	l := c.Limits
 	fmt.Fprintf(&b, "limits: {clients: %d, request: %v, arguments: %d, client_output: %v, node_queue: %v, memory: %v}\n",
 		l.Clients, l.Request, l.Arguments, l.ClientOutput, l.NodeQueue, l.Memory)
-	fmt.Fprintf(&b, "timeouts: {client_stall: %v}\npools:\n  main:\n", c.Timeouts.ClientStall)
+	fmt.Fprintf(&b, "timeouts: {client_stall: %v}\ntopology: {sole_proxy: %v}\npools:\n  main:\n", c.Timeouts.ClientStall, c.Topology.SoleProxy)
 	p := mainPool(c)
 	if p.Embedded > 0 {
 		fmt.Fprintf(&b, "    embedded: %d\n", p.Embedded)
@@ -110,6 +110,13 @@ func yamlOf(c *config.Config) string {
 	}
 	fmt.Fprintf(&b, "    timeouts: {connect: %v, request: %v, slow: %v}\n",
 		p.Timeouts.Connect, p.Timeouts.Request, p.Timeouts.Slow)
+	h := p.Health
+	fmt.Fprintf(&b, "    health: {interval: %v, timeout: %v, fall: %d, rise: %d, hold: %v, hold_max: %v}\n",
+		h.Interval, h.Timeout, h.Fall, h.Rise, h.Hold, h.HoldMax)
+	fmt.Fprintf(&b, "    distribution: %s\n    on_node_down: %s\n", p.Distribution, p.OnNodeDown)
+	if p.Reroutes() {
+		fmt.Fprintf(&b, "    on_node_return: %s\n", p.OnNodeReturn)
+	}
 	return b.String()
 }
 

@@ -74,7 +74,7 @@ func TestInAPoolThatFailsNothingIsLostWhereServersPauseAndTheNetworkMisbehaves(t
 	t.Cleanup(l.Close)
 	succeed(t, l.Fill(gross))
 	l.Begin()
-	pain := &agony{victims: victims, faults: append(poisons(), pauses...)}
+	pain := &agony{victims: victims, faults: append(poisons(), pauses...), first: 4}
 	err := pain.last(lasts)
 	l.End()
 	succeed(t, err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"ringmain/internal/ledger"
 	"ringmain/internal/redistest"
 )
 
@@ -26,7 +27,7 @@ type victim struct {
 // victimsOf are the first n servers.
 func victimsOf(list []*redistest.Server, n int, longest time.Duration, seed uint64) (victims []*victim) {
 	for i, s := range list[:n] {
-		victims = append(victims, &victim{Server: s, rng: rand.New(rand.NewPCG(seed, uint64(i))), longest: longest})
+		victims = append(victims, &victim{Server: s, rng: ledger.Random(seed, i), longest: longest})
 	}
 	return victims
 }
@@ -97,7 +98,9 @@ func (v *victim) somewhile() {
 // agony is faults that happen to victims in turn.
 type agony struct {
 	victims []*victim
-	faults  []fault
+	// faults happen one after the other, and then again; first is where it begins.
+	faults []fault
+	first  int
 	// between is called after most faults; nil: after none.
 	between func(v *victim)
 	// suffered is how often each fault has happened.
@@ -116,7 +119,7 @@ func (a *agony) last(lasts time.Duration) error {
 			}
 			v.somewhile() // the dump grows old
 		}
-		f := a.faults[v.rng.IntN(len(a.faults))]
+		f := a.faults[(a.first+i)%len(a.faults)]
 		a.suffered[f.name]++
 		if err := f.do(v); err != nil {
 			return err

@@ -21,7 +21,7 @@ func (a *actor) run() {
 		}
 		calls := a.choose(conn)
 		if err := a.perform(conn, calls); err != nil {
-			if !a.load.options.MayClose {
+			if !a.load.mayBreak() {
 				a.load.strange(err.Error())
 			}
 			<-time.After(time.Millisecond)
@@ -160,7 +160,7 @@ func (a *actor) tell(conn int, c *call, why string, results []any) {
 			if verdict == Late {
 				a.pinned[p.entry] = conn
 			}
-			p.entry.uncertain(p.deed, why, why == noAnswer)
+			p.entry.uncertain(p.deed, why, l.options.MayClose && why == noAnswer)
 		}
 	}
 }

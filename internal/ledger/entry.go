@@ -24,9 +24,11 @@ type entry struct {
 	// possible is what it may hold when no command is under way; visible what a reader
 	// may find now.
 	possible, visible []held
-	// afloat are deeds that may be done at any time until they have come to rest.
-	afloat   []afloat
+	// unknown: it may hold anything, until something is acknowledged that decides, and that
+	// was sent at rested or later.
 	unknown  bool
+	rested   time.Time
+	sent     time.Time // the command that is under way
 	readings []*reading
 	trail    []string // the latest events
 }
@@ -46,7 +48,7 @@ func (e *entry) begin(d deed) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.note("> " + d.name)
-	e.visible = e.with(d)
+	e.visible, e.sent = e.with(d), time.Now()
 	for _, r := range e.readings {
 		for _, v := range e.visible {
 			r.allowed = add(r.allowed, v)
@@ -69,24 +71,12 @@ func (e *entry) with(d deed) []held {
 	return all
 }
 
-// afloat is a deed of a client that was cut off: what it had sent may be executed after
-// what its actor sends on another connection.
-type afloat struct {
-	deed  deed
-	until time.Time
-}
-
 // rest is when what was sent on a connection that broke has been executed, or never will
 // be: after all deadlines of the proxy for a server's reply.
-const rest = 3 * time.Second
+const rest = 2 * time.Second
 
 // end settles what it may hold from now on.
 func (e *entry) end(possible []held) {
-	e.afloat = slices.DeleteFunc(e.afloat, func(f afloat) bool { return time.Now().After(f.until) })
-	for _, f := range e.afloat {
-		e.possible = possible
-		possible = e.with(f.deed)
-	}
 	e.possible, e.visible = possible, slices.Clone(possible)
 	if len(possible) > maxHeld && !e.unknown {
 		e.unknown = true
@@ -107,12 +97,13 @@ func (e *entry) refused(d deed, why string) {
 	e.end(e.possible)
 }
 
-// uncertain says that the deed may have been done, or not. With cutOff it may yet be.
+// uncertain says that the deed may have been done, or not. With cutOff it may yet be, after
+// what its actor sends on another connection.
 func (e *entry) uncertain(d deed, why string, cutOff bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if cutOff {
-		e.afloat = append(e.afloat, afloat{d, time.Now().Add(rest)})
+		e.unknown, e.rested = true, time.Now().Add(rest)
 	}
 	e.note("< " + d.name + ": " + why)
 	e.end(e.with(d))
@@ -125,7 +116,7 @@ func (e *entry) acknowledged(d deed, got any) {
 	e.note(fmt.Sprintf("< %s: %v", d.name, show(got)))
 	e.ledger.read(d, got)
 	if e.unknown {
-		if d.decides && !d.reads {
+		if d.decides && !d.reads && !e.sent.Before(e.rested) {
 			e.unknown = false
 			after, _ := d.does(held{})
 			e.end([]held{after})

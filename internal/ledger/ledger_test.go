@@ -75,8 +75,8 @@ func TestWhatMayBeReadIsNoLie(t *testing.T) {
 			e.begin(deedSet(2, 0))
 			e.uncertain(deedSet(2, 0), "", true)
 			e.do(deedSet(3, 0), "OK")
-			e.do(deedGet(), "3")
 			e.do(deedGet(), "2")
+			e.do(deedGet(), "3")
 		},
 		"in flight": func(e *entry) {
 			r := e.look()

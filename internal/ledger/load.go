@@ -54,8 +54,9 @@ type Options struct {
 	Judge func(text string) Outcome
 	// Plain: the proxy knows no transactions.
 	Plain bool
-	// MayClose: the proxy may close connections, or be away for a while.
-	MayClose bool
+	// MayClose: the proxy may close connections, and what was sent on them may be executed
+	// late. MayDie: it may, and be started again, and nothing is executed late then.
+	MayClose, MayDie bool
 }
 
 // Load is a number of actors. Fill, Read, Mortal and Close are for when they do not run.
@@ -81,8 +82,18 @@ func New(o Options) *Load {
 	return l
 }
 
+// Random is the n-th source of random numbers of a seed: unlike the others, however small
+// both are.
+func Random(seed uint64, n int) *rand.Rand {
+	mixer := rand.New(rand.NewPCG(seed, uint64(n)))
+	for range 8 {
+		mixer.Uint64()
+	}
+	return rand.New(rand.NewPCG(mixer.Uint64(), mixer.Uint64()))
+}
+
 func (l *Load) actor(number, pairs int) *actor {
-	a := &actor{load: l, rng: rand.New(rand.NewPCG(l.options.Seed, uint64(number))), hot: max(1, pairs/6), pinned: map[*entry]int{}}
+	a := &actor{load: l, rng: Random(l.options.Seed, number), hot: max(1, pairs/6), pinned: map[*entry]int{}}
 	for k := range pairs {
 		tag := fmt.Sprintf("{%d:%d}", number, k)
 		a.pairs = append(a.pairs, [2]*entry{l.entry(tag + "a"), l.entry(tag + "b")})
@@ -173,7 +184,7 @@ func (l *Load) WriteCold(class, classes int, within time.Duration) (written int,
 	end := time.Now().Add(within)
 	for i := class % classes; i < len(l.cold.pairs) && time.Now().Before(end); i += classes {
 		failed, err := l.cold.both(i, func(a *actor, e *entry) call { return a.set(e) })
-		if err != nil && !l.options.MayClose {
+		if err != nil && !l.mayBreak() {
 			return written, err
 		}
 		if failed == 0 {
@@ -191,7 +202,7 @@ func (l *Load) ReadCold(class, classes int, within time.Duration) error {
 	end := time.Now().Add(within)
 	for i := class % classes; i < len(l.cold.pairs) && time.Now().Before(end); i += classes {
 		_, err := l.cold.both(i, func(_ *actor, e *entry) call { return get(e) })
-		if err != nil && !l.options.MayClose {
+		if err != nil && !l.mayBreak() {
 			return err
 		}
 	}
@@ -211,6 +222,9 @@ func (l *Load) End() {
 	close(l.stop)
 	l.running.Wait()
 }
+
+// mayBreak reports whether connections may.
+func (l *Load) mayBreak() bool { return l.options.MayClose || l.options.MayDie }
 
 func (l *Load) stopping() bool {
 	select {
