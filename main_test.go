@@ -75,7 +75,7 @@ func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
 		"help help": "usage: ringmain [COMMAND]", "help serve": "usage: ringmain serve", "serve -h": "usage: ringmain serve",
 		"--config x --help": "usage: ringmain serve", "version -h": "usage: ringmain version",
 		"check --help": "usage: ringmain check", "help explain": "usage: ringmain explain",
-		"import -h": "usage: ringmain import nutcracker", "check": "config.yaml is valid",
+		"import -h": "usage: ringmain import nutcracker", "drain -h": "usage: ringmain drain NODE", "help adopt": "usage: ringmain adopt POOL [--empty]", "check": "config.yaml is valid",
 		"explain --config config.yaml key": "key ",
 	} {
 		var stdout, stderr bytes.Buffer
@@ -89,7 +89,7 @@ func TestWhatIsAskedForIsWrittenToStandardOutput(t *testing.T) {
 func TestTheUsageTextListsEveryCommand(t *testing.T) {
 	var stdout bytes.Buffer
 	run(t.Context(), t.Context(), []string{"help"}, &stdout, &stdout)
-	for _, name := range []string{"serve", "check", "explain", "import nutcracker FILE", "version"} {
+	for _, name := range []string{"serve", "check", "explain", "import nutcracker FILE", "drain NODE", "undrain NODE", "adopt POOL", "version"} {
 		if !strings.Contains(stdout.String(), "\n  ringmain "+name) {
 			t.Errorf("%s is not in\n%s", name, stdout.String())
 		}

@@ -67,3 +67,57 @@ func TestDocumentsNameOnlyMetricsThatThereAre(t *testing.T) {
 		t.Errorf("only %d names found", found)
 	}
 }
+
+func TestTheDocumentOfFailoverHasAnExampleThatIsValidAndNamesLogLinesThatThereAre(t *testing.T) {
+	data, err := os.ReadFile("../docs/failover.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	_, example, _ := strings.Cut(text, "```yaml\n")
+	example, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("there is no example")
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse("docs/failover.md", []byte(strings.Replace(example, "/etc/ringmain/token", token, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Pools["main"].Reroutes() || len(c.Warnings) > 0 {
+		t.Errorf("it does not reroute, or %v", c.Warnings)
+	}
+	_, lines, _ := strings.Cut(text, "- **The log**")
+	lines, _, _ = strings.Cut(lines, "\n- **")
+	code := sourceOf(t, "../topology/*.go")
+	named := regexp.MustCompile("`([a-z][^`]*? [^`]*)`").FindAllStringSubmatch(strings.ReplaceAll(lines, "\n ", ""), -1)
+	if len(named) < 4 {
+		t.Errorf("only %d lines of the log are named", len(named))
+	}
+	for _, line := range named {
+		if !strings.Contains(code, line[1]) {
+			t.Errorf("there is no log line %q", line[1])
+		}
+	}
+}
+
+// sourceOf is the text of files.
+func sourceOf(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+	}
+	return all.String()
+}
