@@ -3,12 +3,14 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -73,30 +75,43 @@ func newSiege(t *testing.T) *siege {
 // reset puts the tenant's keys back to how they were.
 func (s *siege) reset(t *testing.T) {
 	t.Helper()
-	for _, n := range s.nodes {
-		c, err := net.Dial("tcp", n.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out := s.talk(t, c, string(s.clean)); strings.Contains(out, "-ERR") {
+	for _, out := range talk(t, s.nodes, string(s.clean)) {
+		if strings.Contains(out, "-ERR") {
 			t.Fatal(out)
 		}
 	}
 }
 
-// talk sends all and receives all, until the other side ends.
-func (s *siege) talk(t *testing.T, c net.Conn, text string) string {
+// talk sends the same to all at once, and receives all until the other side ends.
+func talk[S addresser](t *testing.T, to []S, text string) []string {
 	t.Helper()
+	replies, failed := make([]string, len(to)), make([]error, len(to))
+	var all sync.WaitGroup
+	for i, s := range to {
+		all.Go(func() { replies[i], failed[i] = converse(s.Addr(), text) })
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		t.Fatal(err)
+	}
+	return replies
+}
+
+func converse(addr, text string) (string, error) {
+	c, err := net.DialTimeout("tcp", addr, gross)
+	if err != nil {
+		return "", err
+	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(gross))
 	if _, err := io.WriteString(c, text+"QUIT\r\n"); err != nil {
-		return ""
+		return "", nil // it was ended before
 	}
 	out, err := io.ReadAll(c)
-	if e, ok := err.(net.Error); ok && e.Timeout() {
-		t.Fatalf("no end of the replies to %.300q after %.300q", text, out)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return "", fmt.Errorf("no end of the replies to %.300q after %.300q", text, out)
 	}
-	return string(out)
+	return string(out), nil
 }
 
 // nowords are what a request is made of besides the words of its command's syntax.
@@ -236,14 +251,7 @@ func TestATenantReachesNothingOutside(t *testing.T) {
 			}
 			for _, way := range slices.Sorted(maps.Keys(ways)) {
 				text := array("AUTH", user, "mine") + ways[way](requests)
-				var replies []string
-				for _, p := range s.proxies {
-					conn, err := net.Dial("tcp", p.addr)
-					if err != nil {
-						t.Fatal(err)
-					}
-					replies = append(replies, s.talk(t, conn, text))
-				}
+				replies := talk(t, s.proxies, text)
 				if strings.Contains(replies[0], secret) || strings.Contains(replies[0], ":keys=") {
 					t.Errorf("%s, %s, %s: sees others' keys\nrequests %q\nreplies %q", user, c.Name, way, requests, replies[0])
 				}
