@@ -49,7 +49,7 @@ func NewProber(t Target) *Prober {
 	Quiet()
 	dialer := &net.Dialer{Timeout: t.Timeout}
 	opt := &redis.Options{
-		OnConnect: t.logIn, ClientName: t.ClientName, Protocol: 2, DisableIdentity: true,
+		OnConnect: t.logIn, Protocol: 2, DisableIdentity: true,
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			if t.TLS == nil {
 				return dialer.DialContext(ctx, t.Network, t.Address)
@@ -64,15 +64,24 @@ func NewProber(t Target) *Prober {
 }
 
 // logIn sends AUTH, as the data path does: HELLO would let a password pass that nobody has
-// asked for.
+// asked for. Then it gives the connection its name: the library would do so before, which a
+// server that asks for a password refuses. Without the name a server is as good.
 func (t *Target) logIn(ctx context.Context, conn *redis.Conn) error {
+	var err error
 	switch {
 	case t.Password == "":
-		return nil
 	case t.Username == "":
-		return conn.Auth(ctx, t.Password).Err()
+		err = conn.Auth(ctx, t.Password).Err()
+	default:
+		err = conn.AuthACL(ctx, t.Username, t.Password).Err()
 	}
-	return conn.AuthACL(ctx, t.Username, t.Password).Err()
+	if err != nil || t.ClientName == "" {
+		return err
+	}
+	if err = conn.ClientSetName(ctx, t.ClientName).Err(); isReply(err) {
+		return nil
+	}
+	return err
 }
 
 // Close ends the prober's connection.

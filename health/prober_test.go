@@ -155,15 +155,18 @@ func TestALoginIsMadeAsTheDataPathMakesIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			got := ""
-			p := NewProber(Target{Network: "tcp", Username: test.user, Password: test.password, Timeout: gross,
+			p := NewProber(Target{Network: "tcp", Username: test.user, Password: test.password, ClientName: "ringmain-x", Timeout: gross,
 				Address: fake(t, func(conn redcon.Conn, args []string) {
-					switch args[0] {
-					case "auth":
+					switch {
+					case args[0] == "auth":
 						mu.Lock()
 						got = strings.Join(args, " ")
 						mu.Unlock()
+						conn.SetContext(true)
 						test.reply(conn)
-					case "ping":
+					case test.password != "" && conn.Context() == nil: // HELLO too
+						conn.WriteError("NOAUTH Authentication required.")
+					case args[0] == "ping":
 						conn.WriteString("PONG")
 					default:
 						conn.WriteError("ERR unknown command")

@@ -3,6 +3,7 @@ package integration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"ringmain/config"
 )
@@ -27,7 +28,13 @@ func everyWay(t *testing.T, addr string) []string {
 func TestRingmainAuthenticatesItselfToTheServers(t *testing.T) {
 	list := startRedis(t, 3, "requirepass", password, "user", "proxy on >"+strings.ReplaceAll(password, " ", "-")+" ~* &* +@all")
 	for _, o := range []option{auth("", password), auth("default", password), auth("proxy", strings.ReplaceAll(password, " ", "-"))} {
-		r := start(t, servers(list...), o)
+		for _, s := range list {
+			told(t, s, "CONFIG", "RESETSTAT")
+		}
+		r := start(t, servers(list...), o, healthChecks(50*time.Millisecond))
+		for _, s := range list {
+			eventually(t, "health checks log in too", func() bool { return calls(t, s, "role") >= 5 })
+		}
 		if got := strings.Join(everyWay(t, r.Addr()), ""); got != "+OK\r\n+OK\r\n$1\r\n1\r\n" {
 			t.Errorf("replies %q", got)
 		}
