@@ -18,6 +18,9 @@ func Placement(cfg *config.Config) (pools []router.Pool, routes []router.Route) 
 		pool := router.Pool{
 			Name: name, HashTag: p.HashTag, Database: int32(p.Database), Distribution: p.Distribution, Hash: p.Hash,
 		}
+		if p.Reroutes() {
+			pool.Refuge = int32(p.RefugeDatabase)
+		}
 		for i := range p.Embedded {
 			pool.Servers = append(pool.Servers, router.Server{Name: fmt.Sprintf("embedded-%d", i+1), Weight: 1})
 		}

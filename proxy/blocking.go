@@ -71,7 +71,11 @@ func (s *Session) waitForReplicas(cmd *command.Command, r *resp.Request, size in
 		s.hangUp()
 		return true
 	}
-	f := s.core.snapshot.Fleet(s.scope)
+	f := s.core.snapshot.Keys(s.scope, true)
+	if f.Count == 0 {
+		s.failAllOut(f)
+		return true
+	}
 	leases := make([]*backend.Lease, 0, f.Count)
 	for i := range f.Count {
 		l, done := s.lease(f.Place(i))
@@ -84,7 +88,7 @@ func (s *Session) waitForReplicas(cmd *command.Command, r *resp.Request, size in
 		leases = append(leases, l)
 	}
 	s.pins.asked = 0
-	m := s.newFleetMerge(cmd, f, 1, size)
+	m := s.newFleetMerge(cmd, f, f.Count, f.Place, size)
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)
 	s.suspend()

@@ -61,6 +61,9 @@ func (s *Session) databases() int {
 		if have == 0 {
 			have = unknownDatabases
 		}
+		if refuge := int(s.core.snapshot.RefugeOf(int32(i))); refuge != 0 {
+			have = min(have, refuge) // which is none for clients
+		}
 		if least == 0 || have < least {
 			least = have
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	"ringmain/command"
 	"ringmain/proxy/fanout"
@@ -12,88 +13,100 @@ import (
 	"ringmain/router"
 )
 
-// wholeFleet sends a command without keys to every server of the session's
-// fleet.
+// wholeFleet sends a command without keys to all places of the session's fleet.
 func (s *Session) wholeFleet(cmd *command.Command, r *resp.Request, size int) bool {
-	if s.tenant != nil && (cmd.Policy == command.FleetSum || cmd.Policy == command.FleetRandom) {
+	switch {
+	case s.tenant != nil && (cmd.Policy == command.FleetSum || cmd.Policy == command.FleetRandom):
 		return s.survey(cmd, size)
+	case isFlush(cmd):
+		return s.flush(cmd, r, size)
+	case cmd.Policy == command.FleetOK || cmd.Policy == command.FleetSame: // what it changes, no server may miss
+		f := s.core.snapshot.Fleet(s.scope)
+		return s.toFleet(cmd, f, f.Count, f.Place, size, func(dst []byte, _ int) []byte { return resp.AppendCommand(dst, r.Args...) })
 	}
-	f := s.core.snapshot.Fleet(s.scope)
-	if !s.admitted(f.Count, f.Place, size) {
+	f := s.keyFleet()
+	switch cmd.Policy {
+	case command.FleetRandom:
+		place := func(part int) router.Place { return f.Place(part / 2) }
+		return s.toFleet(cmd, f, 2*f.Count, place, size, fanout.AppendRandomRequest)
+	case command.FleetSum:
+		return s.dbsize(cmd, f, size)
+	}
+	return s.toFleet(cmd, f, f.Count, f.Place, size, func(dst []byte, _ int) []byte { return resp.AppendCommand(dst, r.Args...) })
+}
+
+// keyFleet is the places with keys that the client sees.
+func (s *Session) keyFleet() router.Fleet {
+	return s.core.snapshot.Keys(s.scope, s.client.Database != 0)
+}
+
+// dbsize is DBSIZE. Markers do not count, if they are there.
+func (s *Session) dbsize(cmd *command.Command, f router.Fleet, size int) bool {
+	refuges := 0
+	for refuges < f.Count && f.Place(f.Count-refuges-1).Rerouted {
+		refuges++
+	}
+	place := func(part int) router.Place {
+		if part >= f.Count {
+			part -= refuges
+		}
+		return f.Place(part)
+	}
+	return s.toFleet(cmd, f, f.Count+refuges, place, size, func(dst []byte, part int) []byte {
+		if part >= f.Count {
+			return resp.AppendCommand(dst, "EXISTS", Marker)
+		}
+		return resp.AppendCommand(dst, "DBSIZE")
+	})
+}
+
+// toFleet sends the parts of a command to their places, unless one of these is known to be
+// down.
+func (s *Session) toFleet(cmd *command.Command, f router.Fleet, parts int, place func(int) router.Place, size int, request func([]byte, int) []byte) bool {
+	switch {
+	case parts == 0:
+		s.failAllOut(f)
+		return true
+	case !s.admitted(parts, place, size):
 		return false
-	}
-	if s.refused(f.Count, f.Place) {
+	case s.refused(parts, place):
 		return true
 	}
-	each := 1
-	if cmd.Policy == command.FleetRandom {
-		each = 2
-	}
-	m := s.newFleetMerge(cmd, f, each, size)
-	for part := range len(m.parts) {
-		request := appendFleetRequest(s.scratch(), cmd, r.Args, part, f.Database)
-		s.core.keepScratch(request)
-		place := f.Place(part / each)
-		s.connTo(place).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
-	}
+	s.sendFleet(s.newFleetMerge(cmd, f, parts, place, size), request)
 	return true
 }
 
-var (
-	flushallID = command.ByName([]byte("flushall")).ID()
-	flushdb    = []byte("FLUSHDB")
-)
-
-// appendFleetRequest appends a part of a whole-fleet command.
-func appendFleetRequest(dst []byte, cmd *command.Command, args [][]byte, part int, database int32) []byte {
-	switch {
-	case cmd.Policy == command.FleetRandom:
-		return fanout.AppendRandomRequest(dst, part)
-	case cmd.ID() == flushallID && database != 0:
-		// The client sees one database of the servers; the others are not its own.
-		args = append([][]byte{flushdb}, args[1:]...)
+// sendFleet sends a merge's parts to their places.
+func (s *Session) sendFleet(m *merge, request func(dst []byte, part int) []byte) {
+	for part := range len(m.parts) {
+		b := request(s.scratch(), part)
+		s.core.keepScratch(b)
+		s.connTo(m.fleet.place(part)).Send(m, uint64(part), b, m.cmd.MayWrite(), m.cmd.Slow)
 	}
-	return resp.AppendCommand(dst, args...)
 }
 
-// newFleetMerge awaits parts from all servers of a fleet.
-func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, each, size int) *merge {
-	m := s.newMerge(cmd, f.Count*each, size)
-	m.fleet = fleet{scope: s.scope, first: f.First, each: int32(each)}
-	for i := range f.Count * each {
-		m.addPart(s.core.snapshot.Servers[f.First+int32(i/each)].Name, 0)
+// failAllOut answers a command for those servers of a fleet that are in use: none is.
+func (s *Session) failAllOut(f router.Fleet) {
+	var names []string
+	s.core.snapshot.Out(s.scope, func(server int32) { names = append(names, strconv.Quote(s.core.snapshot.Servers[server].Name)) })
+	s.fail("CLUSTERDOWN no node of pool " + strconv.Quote(f.Pool) + " is in use: " + strings.Join(names, ", ") + " are out")
+}
+
+// newFleetMerge awaits parts from places of a fleet.
+func (s *Session) newFleetMerge(cmd *command.Command, f router.Fleet, parts int, place func(int) router.Place, size int) *merge {
+	m := s.newMerge(cmd, parts, size)
+	m.fleet = fleet{scope: s.scope, first: f.First, place: place, snapshot: s.core.snapshot}
+	for i := range parts {
+		m.addPart(s.core.snapshot.Servers[place(i).Server].Name, 0)
+		m.parts[i].Less = cmd.Policy == command.FleetSum && i >= f.Count
 	}
 	return m
 }
 
-// shows reports whether a key that a part's server has told is that server's own
-// and not the proxy's.
+// shows reports whether a key that a part's server has told lives there and is not the
+// proxy's.
 func (m *merge) shows(part int, key []byte) bool {
-	owner := m.s.core.snapshot.Pick(m.fleet.scope, key).Server
-	return owner == m.fleet.first+int32(part)/m.fleet.each && !isReserved(key)
-}
-
-// scan asks one server for a page; the cursor says which.
-func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
-	f := s.core.snapshot.Fleet(s.scope)
-	cursors, own, ok := fanout.ParseCursor(r.Args[1], f.Count)
-	if !ok {
-		s.fail("ERR invalid cursor")
-		return true
-	}
-	place := f.Place(cursors.Server)
-	node := s.core.nodes[place.Server]
-	if !node.Admits(size) {
-		s.waitFor(node)
-		return false
-	}
-	m := s.newMerge(cmd, 1, size)
-	m.fleet = fleet{scope: s.scope, first: place.Server, each: 1, cursors: cursors}
-	m.addPart(s.core.snapshot.Servers[place.Server].Name, 0)
-	request := fanout.AppendScanRequest(s.scratch(), r.Args, own)
-	s.core.keepScratch(request)
-	s.connTo(place).Send(m, 0, request, false, cmd.Slow)
-	return true
+	return m.s.placeIn(m.fleet.snapshot, key) == m.fleet.place(part) && !isReserved(key)
 }
 
 // info is INFO: what the proxy says of itself, with sums over the servers if they
@@ -136,7 +149,7 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 	view.Channels, view.Patterns = listening.Different(f.First, pubsub.Channel), listening.Different(f.First, pubsub.Pattern)
 	view.ShardChannels = listening.Different(f.First, pubsub.Shard)
 	m := s.mergeInto(seq, cmd, f.Count)
-	m.fleet = fleet{scope: s.scope, first: f.First, each: 1, sections: sections, view: view}
+	m.fleet = fleet{scope: s.scope, first: f.First, snapshot: s.core.snapshot, sections: sections, view: view}
 	for part := range f.Count {
 		m.addPart(s.core.snapshot.Servers[f.First+int32(part)].Name, 0)
 	}
@@ -163,11 +176,13 @@ var infoRequest = resp.AppendCommand(nil, "INFO")
 // emitInfo gives out INFO once all servers have answered or failed.
 func (m *merge) emitInfo() {
 	s := m.s
-	f := s.core.snapshot.Fleet(m.fleet.scope)
+	f := m.fleet.snapshot.Fleet(m.fleet.scope)
 	view := m.fleet.view
-	view.Totals = local.NewTotals(int(f.Database))
+	view.Totals = local.NewTotals(int(f.Database), int(f.Refuge))
+	used := map[int32]bool{}
+	m.fleet.snapshot.Refuges(m.fleet.scope, func(p router.Place) { used[p.Server] = true })
 	for i := range m.parts {
-		view.Totals.Add(m.parts[i].Node, m.parts[i].Reply)
+		view.Totals.Add(m.parts[i].Node, m.parts[i].Reply, used[f.First+int32(i)])
 	}
 	m.emit(s.core.Local.AppendInfo(nil, s.client.Protocol, m.fleet.sections, view))
 }

@@ -29,8 +29,9 @@ type merge struct {
 // fleet is what a merge knows of a whole-fleet command.
 type fleet struct {
 	scope    router.Scope
-	first    int32 // index of the server of part 0
-	each     int32 // parts for each server
+	first    int32 // index of the pool's first server
+	place    func(part int) router.Place
+	snapshot *router.Snapshot // that the places are of
 	cursors  fanout.Cursors
 	sections []string    // that INFO is asked for
 	view     *local.View // what it is made of

@@ -165,7 +165,9 @@ func (p *pins) Pushed(_ *backend.Lease, b []byte) {
 	if p.s.tenant != nil {
 		b = p.s.tenant.Invalidation(b)
 	}
-	p.s.push(b)
+	if b = withoutReserved(b); len(b) > 0 {
+		p.s.push(b)
+	}
 }
 
 // Lost implements backend.Holder.

@@ -7,10 +7,12 @@ import (
 
 // place is where a key lives for the session's client. Only the first database is
 // rerouted: in another one keys have no place but their home.
-func (s *Session) place(key []byte) router.Place {
-	p := s.core.snapshot.Pick(s.scope, key)
+func (s *Session) place(key []byte) router.Place { return s.placeIn(s.core.snapshot, key) }
+
+func (s *Session) placeIn(snapshot *router.Snapshot, key []byte) router.Place {
+	p := snapshot.Pick(s.scope, key)
 	if p.Rerouted && s.client.Database != 0 {
-		return s.core.snapshot.Home(s.scope, key)
+		return snapshot.Home(s.scope, key)
 	}
 	return p
 }

@@ -112,20 +112,21 @@ func firstPublished(s *Session, reply []byte) []byte {
 
 // pubsubFleet is PUBSUB, of all servers and of the proxy's own clients.
 func (s *Session) pubsubFleet(cmd *command.Command, r *resp.Request, size int) bool {
-	f := s.channelFleet()
-	if !s.admitted(f.Count, f.Place, size) {
+	f := s.core.snapshot.Keys(s.listener, true)
+	switch {
+	case f.Count == 0:
+		s.failAllOut(f)
+		return true
+	case !s.admitted(f.Count, f.Place, size):
 		return false
-	}
-	if s.refused(f.Count, f.Place) {
+	case s.refused(f.Count, f.Place):
 		return true
 	}
-	m := s.newFleetMerge(cmd, f, 1, size)
-	request := resp.AppendCommand(s.scratch(), r.Args...)
-	s.core.keepScratch(request)
+	m := s.newFleetMerge(cmd, f, f.Count, f.Place, size)
 	for part := range m.parts {
 		m.parts[part].Keys = 2 * (len(r.Args) - 2)
-		s.connTo(f.Place(part)).Send(m, uint64(part), request, false, cmd.Slow)
 	}
+	s.sendFleet(m, func(dst []byte, _ int) []byte { return resp.AppendCommand(dst, r.Args...) })
 	return true
 }
 

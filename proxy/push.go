@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
+	"github.com/tidwall/redcon"
+
 	"ringmain/metric"
+	"ringmain/resp"
 )
 
 // Bounds of what is owed to a client that is given pushes, as those of Redis
@@ -50,4 +54,33 @@ func (s *Session) boundPushes(n int) {
 	case now-s.pushedOver >= softPushedFor:
 		s.cut(metric.CutOutput, fmt.Sprintf("it has been owed more than %d bytes of messages for %v", softPushed, softPushedFor))
 	}
+}
+
+// withoutReserved is an invalidation without the proxy's own keys; empty if it has no
+// others.
+func withoutReserved(push []byte) []byte {
+	if !bytes.Contains(push, []byte(reserved)) {
+		return push
+	}
+	_, rest, _ := resp.Array(push)
+	_, list, err := resp.Element(rest)
+	n, keys, ok := resp.Array(list)
+	if err != nil || !ok {
+		return push
+	}
+	var shown []byte
+	count := 0
+	for range n {
+		element, after, _ := resp.Element(keys)
+		if key, _ := resp.Bulk(element); !isReserved(key) {
+			shown = append(shown, element...)
+			count++
+		}
+		keys = after
+	}
+	if count == 0 {
+		return nil
+	}
+	head := push[:len(push)-len(list)]
+	return append(redcon.AppendArray(bytes.Clone(head), count), shown...)
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"strings"
 
 	"ringmain/command"
 	"ringmain/resp"
@@ -83,11 +84,13 @@ func (s *Session) restriction(cmd *command.Command, args [][]byte, place router.
 	case sortID, sortROID:
 		return s.sortRestriction(args, place)
 	case copyID:
-		return copyRestriction(args, place)
-	case moveID:
-		if place.Database != 0 { // as COPY's DB
-			return resp.TextDatabase
+		for i := 3; i+1 < len(args); i++ {
+			if command.IsWord(args[i], "db") {
+				return s.databaseRestriction(cmd, args[i+1], place)
+			}
 		}
+	case moveID:
+		return s.databaseRestriction(cmd, args[2], place)
 	}
 	return ""
 }
@@ -138,13 +141,16 @@ func mayFormReserved(fixed []byte) bool {
 	return string(fixed[:n]) == reserved[:n]
 }
 
-// copyRestriction refuses COPY's DB option where the pool has a database of its own:
-// the server would take the number for another one than the client means.
-func copyRestriction(args [][]byte, place router.Place) string {
-	for i := 3; i+1 < len(args) && place.Database != 0; i++ {
-		if command.IsWord(args[i], "db") {
-			return resp.TextDatabase
-		}
+// databaseRestriction refuses to have a key put into another database where the server would
+// take the number for another one than the client means.
+func (s *Session) databaseRestriction(cmd *command.Command, number []byte, place router.Place) string {
+	refuge := s.core.snapshot.RefugeOf(place.Server)
+	n, ok := resp.ParseInteger(number)
+	switch {
+	case place.Rerouted:
+		return "ERR " + strings.ToUpper(cmd.Name) + " to a database is not supported while the server of the key is out: the key is in another one's refuge"
+	case place.Database != 0, refuge != 0 && ok && n >= int64(refuge):
+		return resp.TextDatabase
 	}
 	return ""
 }

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-
 	"ringmain/command"
 	"ringmain/resp"
 )
@@ -13,16 +11,22 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 	if cmd.Policy == command.ScriptKill {
 		return s.kill(cmd, r, size)
 	}
-	f := s.core.snapshot.Fleet(s.scope)
-	if !s.admitted(f.Count, f.Place, size) {
-		return false
-	}
+	f := s.core.snapshot.Keys(s.scope, true)
 	// A server that cannot be reached is given a script when it is needed there.
 	kept := cmd.Policy == command.ScriptLoad && len(r.Args[2]) <= maxScriptBody
-	if !kept && s.refused(f.Count, f.Place) {
+	if cmd.Policy == command.ScriptLoad && !kept {
+		f = s.core.snapshot.Fleet(s.scope)
+	}
+	switch {
+	case f.Count == 0:
+		s.failAllOut(f)
+		return true
+	case !s.admitted(f.Count, f.Place, size):
+		return false
+	case !kept && s.refused(f.Count, f.Place):
 		return true
 	}
-	m := s.newFleetMerge(cmd, f, 1, size)
+	m := s.newFleetMerge(cmd, f, f.Count, f.Place, size)
 	switch cmd.Policy {
 	case command.ScriptLoad:
 		s.core.scripts.keep(r.Args[2])
@@ -33,21 +37,12 @@ func (s *Session) scriptFleet(cmd *command.Command, r *resp.Request, size int) b
 			m.parts[i].Keys = len(m.fleet.kept)
 		}
 	case command.ScriptFlush:
-		if flushes(r.Args) {
+		if flushes(r.Args[1:]) {
 			s.core.scripts.shared.flush()
 		}
 	}
-	request := resp.AppendCommand(s.scratch(), r.Args...)
-	s.core.keepScratch(request)
-	for part := range f.Count {
-		s.connTo(f.Place(part)).Send(m, uint64(part), request, cmd.MayWrite(), cmd.Slow)
-	}
+	s.sendFleet(m, func(dst []byte, _ int) []byte { return resp.AppendCommand(dst, r.Args...) })
 	return true
-}
-
-// flushes reports whether servers carry a SCRIPT FLUSH out.
-func flushes(args [][]byte) bool {
-	return len(args) == 2 || len(args) == 3 && (bytes.EqualFold(args[2], []byte("async")) || bytes.EqualFold(args[2], []byte("sync")))
 }
 
 // kill stops what runs on any server, on connections that do not wait for it. As
@@ -57,8 +52,12 @@ func (s *Session) kill(cmd *command.Command, r *resp.Request, size int) bool {
 		s.drain = true
 		return false
 	}
-	f := s.core.snapshot.Fleet(s.scope)
-	m := s.newFleetMerge(cmd, f, 1, size)
+	f := s.core.snapshot.Keys(s.scope, true)
+	if f.Count == 0 {
+		s.failAllOut(f)
+		return true
+	}
+	m := s.newFleetMerge(cmd, f, f.Count, f.Place, size)
 	request := resp.AppendCommand(s.scratch(), r.Args...)
 	s.core.keepScratch(request)
 	for part := range f.Count {

@@ -18,8 +18,8 @@ type stillLoop struct {
 	dialled   []ioloop.Handler
 	dialledTo []string // the addresses of dialled
 	now       time.Time
-	sweep     func()   // the latest timer's function
-	timers    []func() // of all that pass has not called
+	sweep     func()      // the latest timer's function
+	timers    []*dueTimer // that pass has not called
 	memory    int
 	posted    []func() // that a test calls, or not
 	atEnd     []func() // that end calls
@@ -28,19 +28,38 @@ type stillLoop struct {
 
 func (l *stillLoop) Now() time.Time         { return l.now }
 func (l *stillLoop) Elapsed() time.Duration { return time.Duration(l.now.UnixNano()) }
-func (l *stillLoop) After(_ time.Duration, f func()) ioloop.Timer {
+func (l *stillLoop) After(d time.Duration, f func()) ioloop.Timer {
 	l.sweep = f
-	l.timers = append(l.timers, f)
-	return stillTimer{}
+	t := &dueTimer{at: l.now.Add(d), f: f}
+	l.timers = append(l.timers, t)
+	return t
 }
 
-// pass calls the functions of all timers but those that are set meanwhile.
+// pass calls the functions of the timers that are due, but for those that are set meanwhile.
 func (l *stillLoop) pass() {
 	timers := l.timers
 	l.timers = nil
-	for _, f := range timers {
-		f()
+	for _, t := range timers {
+		switch {
+		case t.stopped:
+		case t.at.After(l.now):
+			l.timers = append(l.timers, t)
+		default:
+			t.f()
+		}
 	}
+}
+
+type dueTimer struct {
+	at      time.Time
+	f       func()
+	stopped bool
+}
+
+func (t *dueTimer) Stop() bool {
+	was := t.stopped
+	t.stopped = true
+	return !was
 }
 
 func (l *stillLoop) AtEnd(f func()) { l.atEnd = append(l.atEnd, f) }
@@ -62,10 +81,6 @@ func (l *stillLoop) Memory() int { return l.memory }
 func (l *stillLoop) Dial(address string, _ time.Duration, h ioloop.Handler) {
 	l.dialled, l.dialledTo = append(l.dialled, h), append(l.dialledTo, address)
 }
-
-type stillTimer struct{}
-
-func (stillTimer) Stop() bool { return true }
 
 // stillConn takes what is written. Its output stays until a test takes it.
 type stillConn struct {

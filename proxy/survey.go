@@ -17,16 +17,17 @@ import (
 // RANDOMKEY: the servers themselves would tell of everybody's. It implements
 // backend.Receiver; the servers' numbers in the fleet are its sequence numbers.
 type survey struct {
-	s       *Session
-	seq     uint64
-	cmd     *command.Command
-	fleet   router.Fleet
-	until   time.Duration // it may last, by the loop's Elapsed
-	left    int           // servers that are not at their end
-	pages   []spool       // by server
-	count   int64
-	chosen  []byte // one of the keys that were counted, each with the same chance
-	failure []byte // a reply: that of the first server that failed
+	s        *Session
+	seq      uint64
+	cmd      *command.Command
+	snapshot *router.Snapshot
+	fleet    router.Fleet  // of snapshot
+	until    time.Duration // it may last, by the loop's Elapsed
+	left     int           // servers that are not at their end
+	pages    []spool       // by server
+	count    int64
+	chosen   []byte // one of the keys that were counted, each with the same chance
+	failure  []byte // a reply: that of the first server that failed
 }
 
 // surveyPage is how many keys a server looks at in one go.
@@ -34,17 +35,22 @@ const surveyPage = "1000"
 
 const errSurvey = "-ERR the servers have too many keys to find those of this user in time (timeouts.slow)\r\n"
 
+const errSurveyMoved = "-TRYAGAIN which servers are in use has changed meanwhile\r\n"
+
 // survey begins one. The session executes nothing until it is done, so that a client
 // has only one at a time.
 func (s *Session) survey(cmd *command.Command, size int) bool {
-	f := s.core.snapshot.Fleet(s.scope)
-	if !s.admitted(f.Count, f.Place, size) {
+	f := s.keyFleet()
+	switch {
+	case f.Count == 0:
+		s.failAllOut(f)
+		return true
+	case !s.admitted(f.Count, f.Place, size):
 		return false
-	}
-	if s.refused(f.Count, f.Place) {
+	case s.refused(f.Count, f.Place):
 		return true
 	}
-	v := &survey{s: s, cmd: cmd, fleet: f, left: f.Count, pages: make([]spool, f.Count)}
+	v := &survey{s: s, cmd: cmd, snapshot: s.core.snapshot, fleet: f, left: f.Count, pages: make([]spool, f.Count)}
 	v.seq = s.await(size)
 	v.until = s.core.loop.Elapsed() + s.core.Servers[f.First].Slow
 	s.suspend()
@@ -113,6 +119,8 @@ func (v *survey) turn(part int) {
 	case !ok:
 		v.fail([]byte("-ERR a server's reply to SCAN is of the wrong type\r\n"))
 	case string(cursor) == "0":
+	case s.core.snapshot.Epoch != v.snapshot.Epoch:
+		v.fail([]byte(errSurveyMoved))
 	case s.core.loop.Elapsed() > v.until:
 		v.fail([]byte(errSurvey))
 	case v.failure == nil:
@@ -141,7 +149,7 @@ func (v *survey) take(part int, page []byte) (cursor []byte, ok bool) {
 		}
 		full, _ := resp.Bulk(element)
 		key, own := v.s.tenant.Key(full)
-		if !own || v.s.core.snapshot.Pick(v.s.scope, full).Server != v.fleet.First+int32(part) {
+		if !own || v.s.placeIn(v.snapshot, full) != v.fleet.Place(part) {
 			continue
 		}
 		if v.count++; v.cmd.Policy == command.FleetRandom && rand.Int64N(v.count) == 0 {

@@ -9,6 +9,8 @@ type Fleet struct {
 	Count int
 	// Database is to be selected on each.
 	Database int32
+	// Refuge is the pool's; 0: it has none.
+	Refuge int32
 	// Partial says that keys of the scope live in other pools, too.
 	Partial bool
 
@@ -22,7 +24,7 @@ func (s *Snapshot) Fleet(scope Scope) Fleet {
 		i = s.catchAll
 	}
 	p := &s.pools[i]
-	f := Fleet{Pool: p.name, First: p.first, Count: int(p.count), Database: p.database}
+	f := Fleet{Pool: p.name, First: p.first, Count: int(p.count), Database: p.database, Refuge: p.refuge}
 	if scope < 0 && s.routes != nil {
 		for _, other := range s.routes.pools {
 			f.Partial = f.Partial || other != i
@@ -148,13 +150,19 @@ func (s *Snapshot) Reaches(scope Scope, server int32) bool {
 }
 
 // DatabaseOf is the database that holds the keys of a server's pool.
-func (s *Snapshot) DatabaseOf(server int32) int32 {
-	for i := range s.pools {
-		if p := &s.pools[i]; p.first <= server && server < p.first+p.count {
-			return p.database
-		}
+func (s *Snapshot) DatabaseOf(server int32) int32 { return s.poolAt(server).database }
+
+// RefugeOf is the database that a server's pool keeps rerouted keys in; 0: the pool does not
+// reroute.
+func (s *Snapshot) RefugeOf(server int32) int32 { return s.poolAt(server).refuge }
+
+// poolAt is the pool of a server.
+func (s *Snapshot) poolAt(server int32) *pool {
+	i := 0
+	for server >= s.pools[i].first+s.pools[i].count {
+		i++
 	}
-	return 0
+	return &s.pools[i]
 }
 
 // OwnDatabase reports whether a pool of scope keeps its keys in another database than

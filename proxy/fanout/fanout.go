@@ -63,6 +63,8 @@ type Part struct {
 	Node string
 	// Keys is how many of the command's keys it has; for Exist, of the scripts.
 	Keys int
+	// Less: its integer is taken from the sum.
+	Less bool
 	// Reply is what it has answered, whole, in pieces; unused if Failure is set.
 	// Its first piece holds at least the first line.
 	Reply [][]byte
@@ -213,6 +215,9 @@ func total(parts []Part) int64 {
 	var sum int64
 	for i := range parts {
 		n, _ := resp.Integer(parts[i].head())
+		if parts[i].Less {
+			n = -n
+		}
 		sum += n
 	}
 	return sum

@@ -11,40 +11,39 @@ import (
 	"ringmain/resp"
 )
 
-// Cursors are those that SCAN hands to clients: a server's cursor times the number
-// of servers, plus the server's number. So a cursor names its server, 0 begins
+// Cursors are those that SCAN hands to clients: a place's cursor times the number
+// of places, plus the place's number. So a cursor names its place, 0 begins
 // with the first, and small cursors stay small: some clients keep them in 53 bits.
 type Cursors struct {
-	// Server is the number of the server that is asked, Servers how many there
+	// Place is the number of the place that is asked, Places how many numbers there
 	// are.
-	Server, Servers int
+	Place, Places int
+	// Next is the number of the place behind it; 0: it is the last.
+	Next int
 }
 
-// ParseCursor takes a client's cursor apart: what to ask which server. ok is false
+// ParseCursor takes a client's cursor apart: what to ask which place. ok is false
 // for what is no cursor.
-func ParseCursor(text []byte, servers int) (c Cursors, own uint64, ok bool) {
+func ParseCursor(text []byte, places int) (place int, own uint64, ok bool) {
 	n, err := strconv.ParseUint(string(text), 10, 64)
 	if err != nil {
-		return Cursors{}, 0, false
+		return 0, 0, false
 	}
-	return Cursors{int(n % uint64(servers)), servers}, n / uint64(servers), true
+	return int(n % uint64(places)), n / uint64(places), true
 }
 
-// next is the client's cursor for the server's next one: at a server's end, the
-// beginning of the next server. ok is false if it has no room in 64 bits.
+// next is the client's cursor for the place's next one: at a place's end, the
+// beginning of the next place. ok is false if it has no room in 64 bits.
 func (c Cursors) next(own uint64) (cursor uint64, ok bool) {
 	if own == 0 {
-		if c.Server+1 == c.Servers {
-			return 0, true
-		}
-		return uint64(c.Server + 1), true
+		return uint64(c.Next), true
 	}
-	high, low := bits.Mul64(own, uint64(c.Servers))
-	cursor = low + uint64(c.Server)
+	high, low := bits.Mul64(own, uint64(c.Places))
+	cursor = low + uint64(c.Place)
 	return cursor, high == 0 && cursor >= low
 }
 
-// AppendScanRequest appends SCAN with the server's own cursor. args are the
+// AppendScanRequest appends SCAN with the place's own cursor. args are the
 // client's, the name first.
 func AppendScanRequest(dst []byte, args [][]byte, own uint64) []byte {
 	dst = redcon.AppendArray(dst, len(args))

@@ -11,13 +11,13 @@ func TestACursorNamesItsServerAndComesBackAsTheServersOwn(t *testing.T) {
 	for _, servers := range []int{1, 3, 1000} {
 		for _, own := range []uint64{1, 17, 1 << 40, math.MaxUint64 / uint64(servers) / 2} {
 			for _, server := range []int{0, servers / 2, servers - 1} {
-				next, ok := Cursors{server, servers}.next(own)
+				next, ok := Cursors{Place: server, Places: servers}.next(own)
 				if !ok {
 					t.Fatalf("%d on server %d of %d has no room", own, server, servers)
 				}
-				c, got, ok := ParseCursor(strconv.AppendUint(nil, next, 10), servers)
-				if !ok || c != (Cursors{server, servers}) || got != own {
-					t.Errorf("%d on server %d of %d comes back as %d on %+v", own, server, servers, got, c)
+				at, got, ok := ParseCursor(strconv.AppendUint(nil, next, 10), servers)
+				if !ok || at != server || got != own {
+					t.Errorf("%d on server %d of %d comes back as %d on %d", own, server, servers, got, at)
 				}
 			}
 		}
@@ -25,19 +25,19 @@ func TestACursorNamesItsServerAndComesBackAsTheServersOwn(t *testing.T) {
 }
 
 func TestAtAServersEndTheCursorGoesOnToTheNextAndAtTheLastOnesEndToZero(t *testing.T) {
-	for server, want := range []uint64{1, 2, 0} {
-		if got, ok := (Cursors{server, 3}).next(0); !ok || got != want {
-			t.Errorf("behind server %d comes %d, want %d", server, got, want)
+	for server, next := range []int{2, 2, 0} {
+		if got, ok := (Cursors{Place: server, Places: 3, Next: next}).next(0); !ok || got != uint64(next) {
+			t.Errorf("behind server %d comes %d, want %d", server, got, next)
 		}
 	}
 }
 
 func TestACursorWithoutRoomIsAnError(t *testing.T) {
 	for _, own := range []uint64{math.MaxUint64, math.MaxUint64/3 + 1} {
-		if next, ok := (Cursors{2, 3}).next(own); ok {
+		if next, ok := (Cursors{Place: 2, Places: 3}).next(own); ok {
 			t.Errorf("%d on server 2 of 3 became %d", own, next)
 		}
-		got := fleetMerged(Scan, Cursors{2, 3}, reply("a", "*2\r\n$20\r\n"+strconv.FormatUint(own, 10)+"\r\n*0\r\n"))
+		got := fleetMerged(Scan, Cursors{Place: 2, Places: 3}, reply("a", "*2\r\n$20\r\n"+strconv.FormatUint(own, 10)+"\r\n*0\r\n"))
 		if !strings.HasPrefix(got, "-ERR node \"a\"") {
 			t.Errorf("the reply is %q", got)
 		}
@@ -46,8 +46,8 @@ func TestACursorWithoutRoomIsAnError(t *testing.T) {
 
 func TestWhatIsNoCursorIsRefused(t *testing.T) {
 	for _, text := range []string{"", "x", "-1", "1x", " 1", "18446744073709551616"} {
-		if c, own, ok := ParseCursor([]byte(text), 3); ok {
-			t.Errorf("%q is taken for %d on %+v", text, own, c)
+		if place, own, ok := ParseCursor([]byte(text), 3); ok {
+			t.Errorf("%q is taken for %d on %d", text, own, place)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func fleetMerged(kind Kind, cursors Cursors, parts ...Part) string {
 }
 
 func TestAPageOfScanHasOnlyTheServersOwnKeys(t *testing.T) {
-	got := fleetMerged(Scan, Cursors{1, 3}, reply("b", "*2\r\n$1\r\n7\r\n*3\r\n$2\r\nb1\r\n$2\r\na1\r\n$2\r\nb2\r\n"))
+	got := fleetMerged(Scan, Cursors{Place: 1, Places: 3, Next: 2}, reply("b", "*2\r\n$1\r\n7\r\n*3\r\n$2\r\nb1\r\n$2\r\na1\r\n$2\r\nb2\r\n"))
 	if want := "*2\r\n$2\r\n22\r\n*2\r\n$2\r\nb1\r\n$2\r\nb2\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -76,7 +76,7 @@ func TestAReplyInAnyPiecesIsReadTheSame(t *testing.T) {
 	for first := len("*2\r\n"); first < len(text); first++ {
 		for second := first; second < len(text); second++ {
 			p := Part{Node: "b", Reply: [][]byte{[]byte(text[:first]), []byte(text[first:second]), []byte(text[second:])}}
-			if got := fleetMerged(Scan, Cursors{1, 3}, p); got != want {
+			if got := fleetMerged(Scan, Cursors{Place: 1, Places: 3, Next: 2}, p); got != want {
 				t.Fatalf("cut at %d and %d: %q, want %q", first, second, got, want)
 			}
 		}

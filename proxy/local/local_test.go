@@ -102,11 +102,11 @@ func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
 
 // viewOf is a view with the totals of one server.
 func viewOf(own int, info string) *View {
-	v := &View{Totals: NewTotals(own), Counts: &Counts{Commands: make([]CommandCount, command.Len()+1), Errors: map[string]uint64{"ERR": 2, "WRONGTYPE": 1},
+	v := &View{Totals: NewTotals(own, 0), Counts: &Counts{Commands: make([]CommandCount, command.Len()+1), Errors: map[string]uint64{"ERR": 2, "WRONGTYPE": 1},
 		Received: 100, Sent: 200, Blocked: 3, Tracking: 4},
 		Servers: []ServerState{{Pool: "p", Name: "a", Address: "h:1", Version: "7.0.15", InFlight: 5}, {Pool: "p", Name: "b", Down: true}, {Pool: "q", Name: "c"}}}
 	v.Counts.Commands[command.ByName([]byte("get")).ID()] = CommandCount{Calls: 2, Failed: 1, Rejected: 3, Spent: 5 * time.Microsecond}
-	v.Totals.Add("a", [][]byte{redcon.AppendBulkString(nil, info)})
+	v.Totals.Add("a", [][]byte{redcon.AppendBulkString(nil, info)}, false)
 	return v
 }
 
@@ -184,21 +184,21 @@ func TestOnlySectionsWithSumsNeedTheServersOrTheLoops(t *testing.T) {
 }
 
 func TestTotalsBearWithAnythingAServerSays(t *testing.T) {
-	totals := NewTotals(0)
+	totals := NewTotals(0, 0)
 	for _, text := range []string{"used_memory:99999999999999999999\r\n", "used_memory:-5\r\n", "used_memory:9223372036854775807\r\n",
 		"used_memory:9223372036854775807\r\n", "db0:\r\n", "db0:keys\r\n", "db0:keys=x,=,,expires=1,avg_ttl=9223372036854775807\r\n", ":\r\n", "\r\n",
 		"db:keys=1\r\n", "db-1:keys=1\r\n", "dbx:keys=1\r\n", "maxmemory_policy:a\r\n", "maxmemory_policy:b\r\n", "maxmemory_policy:b\r\n"} {
-		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, text)})
+		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, text)}, false)
 	}
-	totals.Add("b", nil)
-	totals.Add("c", [][]byte{[]byte(":1\r\n")})
+	totals.Add("b", nil, false)
+	totals.Add("c", [][]byte{[]byte(":1\r\n")}, false)
 	k := totals.keyspaces[0]
 	if totals.sums["used_memory"] != 1<<63-1 || len(totals.keyspaces) != 1 || k.keys != 0 || k.expires != 1 || k.averageTTL() <= 0 ||
 		len(totals.missing) != 2 || totals.agreed("maxmemory_policy") != "mixed" {
 		t.Errorf("%+v", totals)
 	}
 	for i := range 2 * maxDatabases {
-		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, "db"+strconv.Itoa(i)+":keys=1\r\n")})
+		totals.Add("a", [][]byte{redcon.AppendBulkString(nil, "db"+strconv.Itoa(i)+":keys=1\r\n")}, false)
 	}
 	if len(totals.keyspaces) != maxDatabases {
 		t.Errorf("%d databases are kept", len(totals.keyspaces))

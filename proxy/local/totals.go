@@ -14,6 +14,7 @@ import (
 // it.
 type Totals struct {
 	own       int // see NewTotals
+	refuge    int
 	answering int
 	missing   []string // names of servers that did not answer
 
@@ -29,9 +30,11 @@ type keyspace struct {
 }
 
 // NewTotals begins with no server. own is the pool's own database, which clients see as
-// number 0, and no other; or 0 if they see all there are.
-func NewTotals(own int) *Totals {
-	return &Totals{own: own, sums: map[string]int64{}, words: map[string]string{}, keyspaces: map[int]*keyspace{}}
+// number 0, and no other; or 0 if they see all there are. refuge is the database in which
+// servers keep keys of others, of which clients see neither the number nor any behind it; 0:
+// there is none.
+func NewTotals(own, refuge int) *Totals {
+	return &Totals{own: own, refuge: refuge, sums: map[string]int64{}, words: map[string]string{}, keyspaces: map[int]*keyspace{}}
 }
 
 // summed are the fields of INFO that are added up.
@@ -41,8 +44,8 @@ var summed = map[string]bool{
 }
 
 // Add adds the server of that name, with its reply to INFO in pieces; one that has
-// none, or not of INFO's type, is counted as missing.
-func (t *Totals) Add(server string, reply [][]byte) {
+// none, or not of INFO's type, is counted as missing. refuge says that the server's is used.
+func (t *Totals) Add(server string, reply [][]byte, refuge bool) {
 	text, ok := resp.Bulk(bytes.Join(reply, nil))
 	if !ok {
 		t.missing = append(t.missing, server)
@@ -61,7 +64,7 @@ func (t *Totals) Add(server string, reply [][]byte) {
 			t.words[name] = value
 		}
 		if digits, ok := strings.CutPrefix(name, "db"); ok {
-			t.addKeyspace(digits, value)
+			t.addKeyspace(digits, value, refuge)
 		}
 	}
 }
@@ -73,13 +76,19 @@ func (t *Totals) agreed(name string) string { return cmp.Or(t.words[name], "mixe
 const maxDatabases = 1 << 12
 
 // addKeyspace adds a line such as db0:keys=1,expires=0,avg_ttl=0.
-func (t *Totals) addKeyspace(digits, value string) {
+func (t *Totals) addKeyspace(digits, value string, refuge bool) {
 	n, err := strconv.Atoi(digits)
+	markers := int64(0)
 	switch {
 	case err != nil || n < 0 || t.own != 0 && n != t.own:
 		return
 	case t.own != 0:
 		n = 0
+	case t.refuge == 0 || n < t.refuge:
+	case n > t.refuge || !refuge:
+		return
+	default:
+		n, markers = 0, 1 // that every refuge has, see proxy.Marker
 	}
 	k := t.keyspaces[n]
 	if k == nil {
@@ -94,7 +103,7 @@ func (t *Totals) addKeyspace(digits, value string) {
 		name, v, _ := strings.Cut(pair, "=")
 		fields[name] = number(v)
 	}
-	k.keys = add(k.keys, fields["keys"])
+	k.keys = add(k.keys, max(0, fields["keys"]-markers))
 	k.expires = add(k.expires, fields["expires"])
 	k.ttl += float64(fields["avg_ttl"]) * float64(fields["expires"])
 }
