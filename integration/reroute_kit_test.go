@@ -14,7 +14,7 @@ func rerouting(interval time.Duration) option {
 	return func(c *config.Config) {
 		c.Topology.SoleProxy = true
 		p := mainPool(c)
-		p.OnNodeDown, p.OnNodeReturn = "reroute", "flush"
+		p.OnNodeDown = "reroute"
 		h, d := &p.Health, config.Duration(interval)
 		h.Interval, h.Timeout, h.Hold, h.HoldMax = d, d, d, 4*d
 		p.Timeouts.Request, p.Timeouts.Connect = 3*d, 3*d
