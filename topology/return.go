@@ -117,7 +117,9 @@ func (c *Controller) clean(i int, runID string) (emptied string, err error) {
 	} else {
 		err = c.delete(i, s.record)
 	}
-	if err == nil {
+	// Once rerouting has ended no refuge is used any more, and what is in one that never was
+	// may be somebody else's.
+	if err == nil && (c.ended == "" || s.used) {
 		err = c.emptyRefuge(i, "")
 	}
 	return emptied, err
