@@ -2,6 +2,7 @@ package simredis
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -157,20 +158,30 @@ func (c *client) greet() {
 	c.array(0)
 }
 
-// runInfo knows the section server; others are empty.
+// runInfo knows the sections server and keyspace; others are empty.
 func runInfo(c *client, args [][]byte) {
-	wanted := len(args) == 1
-	for _, section := range args[1:] {
-		switch strings.ToLower(string(section)) {
-		case "server", "default", "all", "everything":
-			wanted = true
+	wanted := func(section string) bool {
+		return len(args) == 1 || slices.ContainsFunc(args[1:], func(arg []byte) bool {
+			word := strings.ToLower(string(arg))
+			return word == section || word == "default" || word == "all" || word == "everything"
+		})
+	}
+	var text strings.Builder
+	if wanted("server") {
+		uptime := int64(c.s.loop.Now().Sub(c.s.started).Seconds())
+		fmt.Fprintf(&text, "# Server\r\nredis_version:%s\r\nredis_mode:standalone\r\nprocess_id:1\r\nrun_id:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
+			version, c.s.runID, uptime, uptime/86400)
+	}
+	if wanted("keyspace") {
+		if text.Len() > 0 {
+			text.WriteString("\r\n")
+		}
+		text.WriteString("# Keyspace\r\n")
+		for db, keys := range c.s.dbs {
+			if len(keys) > 0 {
+				fmt.Fprintf(&text, "db%d:keys=%d,expires=%d,avg_ttl=0\r\n", db, len(keys), keys.withLifetime())
+			}
 		}
 	}
-	if !wanted {
-		c.verbatim("")
-		return
-	}
-	uptime := int64(c.s.loop.Now().Sub(c.s.started).Seconds())
-	c.verbatim(fmt.Sprintf("# Server\r\nredis_version:%s\r\nredis_mode:standalone\r\nprocess_id:1\r\nrun_id:%s\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n",
-		version, c.s.runID, uptime, uptime/86400))
+	c.verbatim(text.String())
 }

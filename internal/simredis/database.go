@@ -75,6 +75,15 @@ func (d database) len(now time.Time) (n int) {
 	return n
 }
 
+func (d database) withLifetime() (n int) {
+	for _, v := range d {
+		if !v.expires.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
 func copyAll(from [databases]database) (to [databases]database) {
 	for i, d := range from {
 		if len(d) == 0 {

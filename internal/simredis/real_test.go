@@ -347,6 +347,7 @@ var realScripts = []string{
 	`a:SET m mark; a:SET k v; a:SELECT 1; a:SET m other; a:SET k v; a:EVAL "` + keepBody + `" 1 m 0; a:MGET m k; a:SELECT 0; a:MGET m k; a:EVAL "` + keepBody + `" 1 none 0; a:MGET m k; a:MULTI; a:EVAL "` + keepBody + `" 1 none 1; a:DBSIZE; a:EXEC`,
 	// The keyspace as a whole.
 	"a:KEYS *; a:RANDOMKEY; a:SCAN 0; a:DBSIZE; a:SET k v; a:KEYS *; a:KEYS x*; a:KEYS [k]; a:RANDOMKEY; a:SCAN 0; a:DBSIZE; a:HELLO 3; a:KEYS *; a:FLUSHDB; a:RANDOMKEY",
+	"a:INFO keyspace; a:SET k v; a:SELECT 3; a:MSET k v l w; a:INFO KEYSPACE; a:SELECT 15; a:RPUSH l x; a:INFO keyspace nonsense; a:FLUSHDB; a:INFO keyspace; a:INFO nonsense",
 	"a:SET k v; a:SCAN 0 MATCH k*; a:SCAN 0 MATCH l COUNT 100; a:SCAN 0 TYPE STRING; a:SCAN 0 TYPE list; a:SCAN x; a:SCAN 0 COUNT 0; a:SCAN 0 COUNT x; a:SCAN 0 MATCH; a:SCAN 0 nonsense 1; a:SCAN",
 	"a:SET k v PX 100; b:BLPOP none 0.2; a:KEYS *; a:SCAN 0; a:RANDOMKEY; a:SELECT 3; a:RPUSH l x; a:SCAN 0 TYPE list; a:EXPIRE l -1; a:KEYS *; a:SELECT 0; a:KEYS *",
 	// Reset.
