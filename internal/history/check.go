@@ -80,10 +80,11 @@ type checker struct {
 	byValue map[string][]*write
 	wild    []*write // that may have written any number
 	// states is what the key is known to have been; there is that without nothing, gone
-	// nothing alone.
-	states, there, gone timeline
-	// some and none are what may have made the key be there, and not be there.
-	some, none causes
+	// nothing alone, and written what is known from its writing.
+	states, there, gone, written timeline
+	// some and none are what may have made the key be there, and not be there; lapsed is
+	// the end of a lifetime, which a read in between has not put off.
+	some, none, lapsed causes
 	// last is, of each session that had one, its last acknowledged write so far.
 	last map[int]*write
 }
@@ -156,6 +157,7 @@ func (c *checker) order() {
 			c.gone.add(s)
 		} else {
 			c.there.add(s)
+			c.written.add(s)
 		}
 	}
 	for _, r := range c.reads {
@@ -168,9 +170,10 @@ func (c *checker) order() {
 	c.states.sort()
 	c.there.sort()
 	c.gone.sort()
+	c.written.sort()
 }
 
-// collect makes some and none.
+// collect makes some, none and lapsed.
 func (c *checker) collect() {
 	c.none.add(never, never, nil)
 	for _, w := range c.writes {
@@ -183,13 +186,18 @@ func (c *checker) collect() {
 		}
 	}
 	for _, g := range c.gaps {
-		if g.life != nil {
-			g.over = g.life.over
+		switch {
+		case g.life != nil:
+			c.lapsed.add(g.start, g.life.over, nil)
+		case g.ttl:
+			c.lapsed.add(g.start, g.over, nil)
+		default:
+			c.none.add(g.start, g.over, nil)
 		}
-		c.none.add(g.start, g.over, nil)
 	}
 	c.some.sort()
 	c.none.sort()
+	c.lapsed.sort()
 }
 
 // before is the state of a timeline that is known to precede a read, and began last; the
@@ -197,7 +205,7 @@ func (c *checker) collect() {
 func (c *checker) before(t *timeline, r *read, other bool) state {
 	s := t.before(r, other)
 	if own := c.last[r.call.session]; own != nil && own.call.start > s.since &&
-		(t != &c.there || own.what != nothing) && (t != &c.gone || own.what == nothing) &&
+		(t != &c.there && t != &c.written || own.what != nothing) && (t != &c.gone || own.what == nothing) &&
 		!(other && own.what == text && own.value == r.value) {
 		s = state{by: own.by, since: own.call.start, call: own.call}
 	}
@@ -207,7 +215,10 @@ func (c *checker) before(t *timeline, r *read, other bool) state {
 // read says what is wrong with a read; "": nothing is.
 func (c *checker) read(r *read) string {
 	switch r.what {
-	case present:
+	case present, listed:
+		if r.what == listed && len(c.some.all) == 0 {
+			return ""
+		}
 		gone := c.before(&c.gone, r, false)
 		switch {
 		case c.some.explain(r, gone.since):
@@ -218,7 +229,7 @@ func (c *checker) read(r *read) string {
 		return "though " + gone.String()
 	case nothing, zero:
 		there := c.before(&c.there, r, false)
-		if c.none.explain(r, there.since) {
+		if c.none.explain(r, there.since) || c.lapsed.explain(r, c.before(&c.written, r, false).since) {
 			return ""
 		}
 		if r.what == nothing {
@@ -358,7 +369,7 @@ func (r *read) String() string {
 	switch r.what {
 	case nothing, zero:
 		return r.call.String() + " finds nothing"
-	case present:
+	case present, listed:
 		return r.call.String() + " finds something"
 	}
 	return fmt.Sprintf("%s reads %q", r.call, r.value)

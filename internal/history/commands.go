@@ -273,12 +273,13 @@ func flush(e *events, c *Call, o outcome, _ []string, _ any) {
 	e.write(c, o, everyKey, nothing, "")
 }
 
-// list are keys that are said to be there.
+// list are keys that are said to be there. Those that no known command makes are not looked
+// at.
 func list(e *events, c *Call, _ outcome, _ []string, reply any) {
 	names, _ := reply.([]any)
 	for _, n := range names {
 		if name, ok := n.(string); ok {
-			e.found(c, name, true)
+			e.read(c, name, listed, "")
 		}
 	}
 }

@@ -10,6 +10,7 @@ const (
 	nothing      // no such key
 	number       // of a write: some number, which is not known
 	present      // of a read: something
+	listed       // of a read: something, and others, too
 	zero         // of a read: nothing, or "0"
 )
 

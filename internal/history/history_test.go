@@ -147,6 +147,7 @@ var cases = []struct {
 	{"set for an older one", "k", []string{"1 2 1 SET k a => OK", "3 4 1 SET k b GET => a", "5 6 1 SET k c GET => a"}},
 
 	{"expired", "", []string{"1 2 1 SET k a EX 2 => OK", "4 5 1 GET k => nil"}},
+	{"expired, though it was read after it could be", "", []string{"1 2 1 SET k a EX 1 => OK", "3 4 1 GET k => a", "4 5 1 GET k => nil"}},
 	{"expired too soon", "k", []string{"1 2 1 SET k a EX 9 => OK", "4 5 1 GET k => nil"}},
 	{"expired too soon, but clocks are set", "", []string{"loose", "1 2 1 SETEX k 9 a => OK", "4 5 1 GET k => nil"}},
 	{"expired, though it was written again", "k", []string{"1 2 1 SET k a PX 500 => OK", "3 4 1 SET k b => OK", "5 6 1 GET k => nil"}},
@@ -164,7 +165,9 @@ var cases = []struct {
 	{"a watched key that was not changed", "", []string{"1 2 1 SET k a => OK", "5 6 1 EXEC: SET k c => [OK]", "watched 1 k a"}},
 
 	{"a key that is listed though it was deleted", "k", []string{"1 2 1 SET k a => OK", "3 4 1 DEL k => :1", "5 6 1 KEYS * => [k]"}},
-	{"a key that nobody has made", "k", []string{"1 2 1 RANDOMKEY => k"}},
+	{"a key that is listed before it is made", "k", []string{"1 2 1 RANDOMKEY => k", "3 4 1 SET k a => OK"}},
+	{"a key that is listed and not known", "", []string{"1 2 1 RANDOMKEY => k", "1 2 1 FLUSHALL => OK", "3 4 1 KEYS * => [k]"}},
+	{"a key that nobody has made", "k", []string{"1 2 1 EXISTS k => :1"}},
 
 	{"of one session, the later", "k", []string{"1 5 1 SET k a => OK", "2 6 1 SET k b => OK", "7 8 2 GET k => a"}},
 	{"of one session, ahead of its own write", "k", []string{"1 5 1 SET k a => OK", "2 6 1 GET k => nil"}},

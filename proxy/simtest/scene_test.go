@@ -53,6 +53,7 @@ type scene struct {
 type server struct {
 	*simredis.Host
 	before, after func() // once, around the next command it executes
+	saved         simredis.Snapshot
 }
 
 func newScene(seed uint64, trace io.Writer, o options) *scene {
