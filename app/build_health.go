@@ -131,7 +131,7 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 		reason = v.Reason
 	}
 	if rerouting := h.app.views[server.Pool]; rerouting != nil {
-		rerouting.judge(i, reason) // which tells what becomes of it
+		rerouting.judge(ctx, i, reason) // which tells what becomes of it
 		return
 	}
 	h.mu.Lock()

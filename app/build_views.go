@@ -127,9 +127,16 @@ func (a *App) awaitViews() {
 	}
 }
 
-// judge takes a verdict of the health checks.
-func (v *view) judge(server int, down string) {
-	v.controller.Judge(server-v.first, down)
+// judge takes a verdict of the health checks. What the controller awaits of a server that is
+// down ends first: others may fall meanwhile.
+func (v *view) judge(ctx context.Context, server int, down string) {
+	k := server - v.first
+	post(ctx, v.loop, func() {
+		if v.control != nil {
+			v.control[k].Judge(down)
+		}
+	})
+	v.controller.Judge(k, down)
 	v.awake()
 }
 

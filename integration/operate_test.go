@@ -183,3 +183,24 @@ func TestTwoRingmainsOnTheSameServersFindEachOtherAndNeitherReroutes(t *testing.
 		}
 	}
 }
+
+// The controller looks at servers in turn, also while one of them hangs.
+func TestAServerFallsAlthoughAnotherOneHangs(t *testing.T) {
+	st := newStage(t, 5, operated, healthChecks(50*time.Millisecond))
+	key := st.keyOn(t, 0)
+	began := time.Now()
+	if err := st.servers[1].Stop(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is rerouted", func() bool { return st.proxy.told(t).Servers[1].State == "rerouted" })
+	st.servers[0].Kill()
+	eventually(t, "another one is", func() bool { return st.proxy.told(t).Servers[0].State == "rerouted" })
+	expect(t, "GET", dial(t, st.proxy.addr).do("GET", key), "$-1\r\n")
+	if took := time.Since(began); took > gross/3 {
+		t.Errorf("it took %v, as long as a reply is waited for", took)
+	}
+	if err := st.servers[1].Cont(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is back", func() bool { return st.proxy.told(t).Servers[1].State == "up" })
+}
