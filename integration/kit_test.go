@@ -66,15 +66,7 @@ func configuration(t testing.TB, servers []addresser, options ...option) *config
 	for i, s := range servers {
 		fmt.Fprintf(&text, "    - {name: %s, address: '%s'}\n", nodeName(i), s.Addr())
 	}
-	cfg, err := config.Parse("test", []byte(text.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// No test that does not ask for less is about how long a server takes to answer, on a
-	// machine that does much else.
-	patience := gross / 3
-	requestTimeout(patience)(cfg)
-	connectTimeout(patience)(cfg)
+	cfg := parse(t, text.String())
 	for _, o := range options {
 		o(cfg)
 	}
@@ -124,14 +116,32 @@ func start(t testing.TB, servers []addresser, options ...option) *ringmain {
 // startFrom is start for the text of a configuration file.
 func startFrom(t testing.TB, text string) *ringmain {
 	t.Helper()
-	if !strings.Contains(text, "\nadmin:") { // several run on one machine
+	return serve(t, parse(t, text))
+}
+
+// parse reads the text of a configuration file. What it leaves to the defaults is fit for
+// tests: nobody else wants its port, and servers have ample time to answer, for a machine
+// may do much else. A test that is about being late says so.
+func parse(t testing.TB, text string) *config.Config {
+	t.Helper()
+	if !strings.Contains(text, "\nadmin:") {
 		text += "\nadmin: {address: ''}\n"
 	}
 	cfg, err := config.Parse("test", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, cfg)
+	const patience = config.Duration(gross / 3)
+	usual := config.DefaultPool().Timeouts
+	for _, p := range cfg.Pools {
+		if p.Timeouts.Connect == usual.Connect {
+			p.Timeouts.Connect = patience
+		}
+		if p.Timeouts.Request == usual.Request {
+			p.Timeouts.Request = patience
+		}
+	}
+	return cfg
 }
 
 func serve(t testing.TB, cfg *config.Config) *ringmain {

@@ -199,7 +199,8 @@ func TestAServerWithTheWrongCertificateIsNotUsedAndTheLogSaysWhy(t *testing.T) {
 	ours, theirs := newSecrets(t), newSecrets(t)
 	good, stranger := redistest.StartTLS(t, ours.files()), redistest.StartTLS(t, theirs.files())
 	plain := redistest.Start(t)
-	r := startFrom(t, "listeners: [{address: '127.0.0.1:0'}]\n"+ours.pool(good, stranger, plain))
+	r := startFrom(t, "listeners: [{address: '127.0.0.1:0'}]\n"+ours.pool(good, stranger, plain)+
+		"    timeouts: {connect: 2s}\n") // the plain one waits for the end of a line
 	w := dial(t, r.addr)
 	keys := map[string]bool{}
 	for i := range 100 {
@@ -368,13 +369,4 @@ func TestALostEndOfATLSConnectionEndsIt(t *testing.T) {
 	}
 	expect(t, "another client", other.do("PING"), "+PONG\r\n")
 	expect(t, "the list", fmt.Sprint(strings.Count(other.do("CLIENT", "LIST"), "id=")), "1")
-}
-
-func parse(t *testing.T, text string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("test", []byte(text+"\nadmin: {address: ''}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }
