@@ -40,9 +40,10 @@ type Conn struct {
 	failing  *Failure
 	lastByte time.Duration // when the server last sent something, by the loop's Elapsed
 	deadlines
-	hello handshake
-	lost  givenUp
-	epoch uint64 // see Epoch
+	hello   handshake
+	lost    givenUp
+	closers []func() // of those that await the end of a connection that is given up
+	epoch   uint64   // see Epoch
 	// bare connections belong to no client: see Node.Control.
 	bare bool
 	// lease is what the connection is for, nil if it is for all sessions.
@@ -287,6 +288,7 @@ func (c *Conn) Closed(err error) {
 		c.node.stats.Errors[metric.ErrorHandshake]++
 		c.attemptFailed(c.lost.what, c.lost.cause)
 	}
+	c.tellClosed()
 }
 
 // connectionLost ends a connection that carried requests.
@@ -393,4 +395,5 @@ func (c *Conn) stop(what string) {
 	}
 	c.pending = nil
 	c.failAll(c.node.lost(what), left)
+	c.tellClosed()
 }

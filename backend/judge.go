@@ -29,10 +29,18 @@ func (n *Node) Judge(reason string) {
 	n.wake()
 }
 
-// giveUpUnanswered ends a connection on which a client waits for a reply.
+// giveUpUnanswered ends a connection on which a client waits for a reply. What has yet to be
+// sent on one that is not there fails.
 func (c *Conn) giveUpUnanswered(what string) {
-	if c.owes() {
+	switch why := (loss{certain: c.node.judged, uncertain: c.node.judged}); {
+	case !c.owes():
+	case c.state != waiting && c.state != dialling:
 		c.giveUp(what, nil)
+	case c.lease != nil:
+		c.lease.lost(why, 0)
+	default:
+		c.pending = nil
+		c.failAll(why, 0)
 	}
 }
 

@@ -49,7 +49,7 @@ func (n *Node) Settle(database int, done func()) {
 		case !there(c, database):
 		case c.state == closing: // what it owes is known when it is closed
 			s.left++
-			n.loop.After(0, s.one)
+			c.whenClosed(s.one)
 		case c.queue.len() > 0:
 			s.left++
 			c.send(&entry{to: settlingConn{s, c}, own: true}, ping)
@@ -145,5 +145,24 @@ func (w settlingConn) Reply(_ uint64, _ []byte, last bool) {
 // connection is given up.
 func (w settlingConn) Failed(uint64, *Failure) {
 	w.c.giveUp(leftFor, nil)
-	w.s.n.loop.After(0, w.s.one) // what it owes is known by then
+	w.c.whenClosed(w.s.one)
+}
+
+// whenClosed calls f when a connection that is given up has ended, and what it owes is
+// known.
+func (c *Conn) whenClosed(f func()) {
+	if c.state == closing {
+		c.closers = append(c.closers, f)
+	} else {
+		f()
+	}
+}
+
+// tellClosed calls what awaits the connection's end.
+func (c *Conn) tellClosed() {
+	closers := c.closers
+	c.closers = nil
+	for _, f := range closers {
+		f()
+	}
 }
