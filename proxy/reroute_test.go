@@ -372,3 +372,97 @@ func TestEveryKindOfCommandForAServerThatIsHeldWaitsAndGoesOnAtItsNewPlace(t *te
 		}
 	}
 }
+
+func TestCommandsForAllServersWaitForOneThatIsHeldAndLeaveItOutThen(t *testing.T) {
+	for request, reply := range map[string]string{
+		"DBSIZE": ":1\r\n", "KEYS *": "*0\r\n", "WAIT 1 0": ":1\r\n", "SCRIPT LOAD x": "$1\r\nx\r\n", "PUBSUB NUMPAT": ":0\r\n",
+	} {
+		r := newRerouteScene(t, 2)
+		r.drains(0)
+		left := r.sends(request + "\r\n")
+		if left == "" {
+			t.Fatalf("%s does not wait", request)
+		}
+		r.idle()
+		r.serves(r.view(0))
+		if left = r.again(left); left != "" {
+			t.Fatalf("%s still waits", request)
+		}
+		r.turn()
+		for _, w := range r.wires {
+			switch {
+			case len(w.requests) == 0:
+			case w.place.Server == 0:
+				t.Errorf("%s: the server that is out is sent %q", request, w.requests)
+			case w.requests[0] == "PING":
+				w.says("+PONG\r\n" + reply)
+			case len(w.requests) == 2: // and whether there is a marker
+				w.says(reply + ":1\r\n")
+			case w.place.Rerouted && strings.HasPrefix(request, "DBSIZE"):
+				t.Errorf("%q", w.requests)
+			default:
+				w.says(reply)
+			}
+		}
+		if got := r.client.take(); strings.HasPrefix(got, "-") || got == "" {
+			t.Errorf("%s: %q", request, got)
+		}
+	}
+}
+
+func TestATransactionWaitsForAServerThatIsHeld(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	key := r.keyOf(0, "k")
+	r.sends("MULTI\r\nSET " + key + " 1\r\n")
+	r.drains(0)
+	left := r.sends("EXEC\r\n")
+	r.gets("+OK\r\n+QUEUED\r\n")
+	r.idle()
+	r.serves(r.view(0))
+	r.again(left)
+	r.at(r.placeOf(key), "MULTI", "SET "+key+" 1", "EXEC").says("+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n")
+	r.gets("*1\r\n+OK\r\n")
+}
+
+func TestWhatIsPublishedGoesOnWhileAServerIsHeld(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	r.drains(0)
+	var left string
+	for _, channel := range []string{"a", "b", "c", "d", "e", "f"} {
+		if left = r.sends("PUBLISH " + channel + " x\r\n"); left != "" {
+			break
+		}
+	}
+	if left == "" {
+		t.Fatal("no channel is of the server that is held")
+	}
+	r.serves(r.view(0))
+	for left != "" {
+		left = r.again(left)
+	}
+	r.turn()
+	for _, w := range r.wires {
+		for range w.requests {
+			w.says(":0\r\n")
+		}
+		w.requests = nil
+	}
+	if got := r.client.take(); strings.Trim(got, ":0\r\n") != "" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestATrackingClientsCommandsWaitForAServerThatIsHeld(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	key := r.keyOf(0, "k")
+	r.tracks("")
+	r.does(r.home(0), "GET "+key, "$1\r\n1\r\n")
+	r.drains(0)
+	r.gets(string(flushAll))
+	left := r.sends("GET " + key + "\r\n")
+	r.idle()
+	r.serves(r.view(0))
+	r.again(left)
+	r.at(r.placeOf(key), "CLIENT TRACKING ON", "GET "+key).says("+OK\r\n$1\r\n1\r\n")
+	r.gets("$1\r\n1\r\n")
+}
