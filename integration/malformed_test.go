@@ -218,10 +218,13 @@ func alike(m malformed, got, want outcome) likeness {
 
 func TestMalformedRequestsAreTakenAndRefusedAsRedisDoes(t *testing.T) {
 	const (
-		total   = 20_000
 		batch   = 100
 		workers = 2
 	)
+	total := 12_000
+	if torture() {
+		total = 100_000
+	}
 	redis := redistest.Start(t)
 	r := start(t, servers(startRedis(t, 3)...))
 	cases := (&corpus{Rand: rand.New(rand.NewPCG(7, 0))}).cases(total)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestAPrimaryThatIsKilledIsReplacedUnderLoadAndNotWrittenToWhenItIsBack(t *testing.T) {
+	t.Parallel() // sentinels take their time
 	g := newGuarded(t)
 	switched := g.switches()
 	l := g.begin()
@@ -39,6 +40,7 @@ func (g *guarded) untouched(s *redistest.Server) {
 }
 
 func TestAPrimaryThatHungIsNotWrittenToWhenItGoesOn(t *testing.T) {
+	t.Parallel() // sentinels take their time
 	g := newGuarded(t)
 	switched := g.switches()
 	l := g.begin()
@@ -88,6 +90,7 @@ func counted(t *testing.T, s *redistest.Server) string {
 }
 
 func TestAPlannedFailoverIsFollowedUnderLoad(t *testing.T) {
+	t.Parallel() // sentinels take their time
 	times := 1
 	if torture() {
 		times = 6 // there and back
