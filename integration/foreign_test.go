@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"ringmain/config"
 	"ringmain/internal/redistest"
@@ -36,7 +35,7 @@ func TestForeignDataIsNeitherReadNorDeleted(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			list := startRedis(t, 3)
 			onRedis(t, list[1], c.database, "SET "+c.key+" "+c.value)
-			r := start(t, servers(list...), operated, healthChecks(50*time.Millisecond))
+			r := start(t, servers(list...), rerouting(soon), admitted)
 			b := r.told(t).Servers[1]
 			if b.State != "down" || !strings.Contains(b.Reason, c.reason) || !strings.Contains(b.Reason, "ringmain adopt main --empty") {
 				t.Errorf("it is told that %+v", b)
@@ -56,7 +55,7 @@ func TestForeignDataIsNeitherReadNorDeleted(t *testing.T) {
 			}
 			want := fmt.Sprintf("$%d\r\n%s\r\n", len(c.value), c.value)
 			expect(t, "the foreign key", onDatabase(t, list[1], c.database, "GET", c.key), want)
-			r.mustOperate(t, "adopt", "main", "--empty")
+			newOperator(t, r).must("adopt", "main", "--empty")
 			if b := r.told(t).Servers[1]; b.State != "up" {
 				t.Errorf("adopted, it is told that %+v", b)
 			}
@@ -68,7 +67,7 @@ func TestForeignDataIsNeitherReadNorDeleted(t *testing.T) {
 }
 
 func TestForeignKeysThatComeIntoARefugeEndRerouting(t *testing.T) {
-	st := newStage(t, 3, operated, healthChecks(50*time.Millisecond), requestTimeout(time.Second))
+	st := newStage(t, 3, rerouting(soon), admitted)
 	onRedis(t, st.servers[1], "15", "SET key foreign")
 	eventually(t, "rerouting has ended", func() bool { return strings.Contains(st.proxy.told(t).Trouble, "holds keys of others") })
 	st.servers[0].Kill()
@@ -89,7 +88,7 @@ func TestAServerThatRefusesClientKillIsNotReroutedFrom(t *testing.T) {
 	for _, s := range list {
 		onRedis(t, s, "0", "SET key data", "ACL SETUSER proxy on >secret ~* &* +@all -client|kill")
 	}
-	r := start(t, servers(list...), operated, healthChecks(50*time.Millisecond), func(c *config.Config) {
+	r := start(t, servers(list...), rerouting(soon), admitted, func(c *config.Config) {
 		mainPool(c).Auth = config.Auth{Username: "proxy", Password: config.NewSecret("secret")}
 	})
 	if trouble := r.told(t).Trouble; !strings.Contains(trouble, "refuses CLIENT KILL") {
