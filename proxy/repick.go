@@ -9,7 +9,7 @@ import (
 // The view may change between the commands of a transaction. What was found of its place
 // before is found anew.
 
-const errScattered = "EXECABORT Transaction discarded because its keys have moved to different servers: one is out, or back."
+const errScattered = "EXECABORT Transaction discarded because its keys have moved where it cannot be executed: a server is out, or back."
 
 // at takes a place for the transaction's.
 func (tx *transaction) at(p router.Place, found *router.Snapshot) {
@@ -26,7 +26,7 @@ func (tx *transaction) elsewhere(p router.Place) string {
 }
 
 // followView has the transaction's place follow a view that has changed. It reports false
-// if its keys have no place in common any more. Keys that are watched elsewhere than at home
+// if its keys have no place in common any more, or not one where all of it can be executed. Keys that are watched elsewhere than at home
 // count as changed: who writes them may do so where nobody watches.
 func (s *Session) followView() bool {
 	tx, snapshot := s.tx, s.core.snapshot
@@ -45,9 +45,10 @@ func (s *Session) followView() bool {
 	tx.eachForServer(func(cmd *command.Command, args [][]byte) {
 		place, found, text := s.commonPlace(cmd, args)
 		switch {
-		case text != "" || found && tx.elsewhere(place) != "":
+		case text == "" && !found:
+		case text != "" || tx.elsewhere(place) != "" || s.restriction(cmd, args, place) != "":
 			together = false
-		case found:
+		default:
 			tx.at(place, snapshot)
 		}
 	})
@@ -58,10 +59,13 @@ func (s *Session) followView() bool {
 // changed.
 func (s *Session) loseWatched() {
 	tx := s.tx
-	if l := tx.lease; !tx.borrowed {
+	l := tx.lease
+	tx.lease, tx.lost = nil, true
+	if tx.borrowed {
+		l.Conn().Send(chore{s, l, false}, 0, requestUnwatch, false, false)
+	} else {
 		s.giveBack(l, false)
 	}
-	tx.lease, tx.lost = nil, true
 }
 
 // eachForServer calls do with each command that a server is to execute. args are valid during

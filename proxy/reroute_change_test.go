@@ -55,6 +55,36 @@ func TestATransactionWhoseKeysMoveToDifferentServersIsNotExecuted(t *testing.T) 
 	r.recorded(0)
 }
 
+func TestATransactionThatPutsAKeyIntoAnotherDatabaseIsNotExecutedElsewhereThanAtHome(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	key := r.keyOf(0, "k")
+	r.sends("MULTI\r\nMOVE " + key + " 1\r\n")
+	r.falls(0)
+	r.sends("EXEC\r\n")
+	r.gets("+OK\r\n+QUEUED\r\n-" + errScattered + "\r\n")
+	r.idle()
+}
+
+func TestKeysThatAreWatchedWhereKeysAreTrackedAreWatchedNoMore(t *testing.T) {
+	r := newRerouteScene(t, 3)
+	r.serves(r.view(0))
+	key := r.keyAt(0, 1, "k")
+	r.sends("HELLO 3\r\n")
+	r.client.take()
+	r.sends("CLIENT TRACKING ON\r\n")
+	for i := 1; i < 3; i++ {
+		r.at(r.home(i), "CLIENT TRACKING ON").says("+OK\r\n")
+		r.at(r.refuge(i), "CLIENT TRACKING ON").says("+OK\r\n")
+	}
+	r.gets("+OK\r\n")
+	r.does(r.refuge(1), "WATCH "+key, "+OK\r\n")
+	r.core.Serve(0, r.view(0), 0, nil) // another epoch, in which all is as it was
+	r.sends("MULTI\r\nSET " + key + " 1\r\nEXEC\r\n")
+	r.at(r.refuge(1), "UNWATCH").says("+OK\r\n")
+	r.gets("+OK\r\n+QUEUED\r\n_\r\n")
+	r.does(r.refuge(1), "SET "+key+" 2", "+OK\r\n")
+}
+
 func TestWatchedKeysCountAsChangedWhenTheyMove(t *testing.T) {
 	changes := map[string]struct {
 		before, change func(r *rerouteScene)
