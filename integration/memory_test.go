@@ -44,7 +44,7 @@ func totalOf(owed map[string]int) (total int) {
 func TestTheClientThatIsOwedTheMostIsCutOffFirstWhenMemoryIsShort(t *testing.T) {
 	const limit = 64 << 20
 	r := start(t, servers(startRedis(t, 1)...), loops(2), func(c *config.Config) {
-		c.Limits.Memory, c.Limits.ClientOutput = limit, limit/4
+		c.Limits.Memory, c.Limits.ClientOutput = limit, limit/2 // of which a client that does not read gets half
 	})
 	observer := dial(t, r.Addr())
 	expect(t, "SET", observer.do("SET", "big", repeat(1<<20, "x")), "+OK\r\n")
