@@ -129,14 +129,14 @@ func (e *entry) acknowledged(d deed, got any) {
 			next = add(next, after)
 		}
 	}
-	if e.mortal && !slices.Contains(e.possible, held{}) {
+	if e.mortal {
 		if after, says := d.does(held{}); agrees(says, got) {
-			if d.reads {
+			if d.reads && !slices.Contains(e.possible, held{}) {
 				e.ledger.Forgotten.Add(1)
 			}
 			if d.decides || after != (held{}) {
 				next = add(next, after)
-			} else { // it may come to mind again
+			} else { // what was forgotten may come to mind again, an uncertain write too
 				for _, v := range e.possible {
 					next = add(next, v)
 				}

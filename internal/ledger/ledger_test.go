@@ -71,6 +71,13 @@ func TestWhatMayBeReadIsNoLie(t *testing.T) {
 		"either":          func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "3") },
 		"or the other":    func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "1") },
 		"or a forgetting": func(e *entry) { e.begin(deedIncr(2)); e.uncertain(deedIncr(2), "", false); e.do(deedGet(), "2") },
+		"an uncertain write where nothing was, and nothing was found meanwhile": func(e *entry) {
+			e.do(deedDel(true), int64(1))
+			e.begin(deedSet(2, 0))
+			e.uncertain(deedSet(2, 0), "", false)
+			e.do(deedGet(), nil) // at another place
+			e.do(deedGet(), "2")
+		},
 		"overtaken by a write whose client was cut off": func(e *entry) {
 			e.begin(deedSet(2, 0))
 			e.uncertain(deedSet(2, 0), "", true)
