@@ -17,10 +17,9 @@ const maxHeld = 64
 type entry struct {
 	ledger *Ledger
 	key    string
-	// mortal: the key may be forgotten at any time, and be remembered later.
-	mortal bool
-
-	mu sync.Mutex
+	mu     sync.Mutex
+	// forgotten is how often it was found to hold nothing while it should hold something.
+	forgotten int
 	// possible is what it may hold when no command is under way; visible what a reader
 	// may find now.
 	possible, visible []held
@@ -63,10 +62,8 @@ func (e *entry) with(d deed) []held {
 		after, _ := d.does(v)
 		all = add(all, after)
 	}
-	if e.mortal {
-		if after, _ := d.does(held{}); after != (held{}) {
-			all = add(all, after)
-		}
+	if after, _ := d.does(held{}); after != (held{}) { // if it was forgotten
+		all = add(all, after)
 	}
 	return all
 }
@@ -129,17 +126,15 @@ func (e *entry) acknowledged(d deed, got any) {
 			next = add(next, after)
 		}
 	}
-	if e.mortal {
-		if after, says := d.does(held{}); agrees(says, got) {
-			if d.reads && !slices.Contains(e.possible, held{}) {
-				e.ledger.Forgotten.Add(1)
-			}
-			if d.decides || after != (held{}) {
-				next = add(next, after)
-			} else { // what was forgotten may come to mind again, an uncertain write too
-				for _, v := range e.possible {
-					next = add(next, v)
-				}
+	if after, says := d.does(held{}); agrees(says, got) {
+		if d.reads && !slices.Contains(e.possible, held{}) {
+			e.forget()
+		}
+		if d.decides || after != (held{}) {
+			next = add(next, after)
+		} else { // what was forgotten may come to mind again, an uncertain write too
+			for _, v := range e.possible {
+				next = add(next, v)
 			}
 		}
 	}
@@ -173,21 +168,28 @@ func (e *entry) seen(r *reading, d deed, got any, answered bool) {
 	if r.unknown {
 		return
 	}
-	if e.mortal {
-		r.allowed = add(r.allowed, held{})
-	}
 	for _, v := range r.allowed {
 		if _, says := d.does(v); agrees(says, got) {
 			return
 		}
 	}
+	if _, says := d.does(held{}); agrees(says, got) {
+		e.forget()
+		return
+	}
 	e.lie(got, r.allowed)
+}
+
+// forget takes note of what was there and is not. e.mu is locked.
+func (e *entry) forget() {
+	e.forgotten++
+	e.ledger.Forgotten.Add(1)
 }
 
 // lie takes note of an answer that nothing explains. e.mu is locked.
 func (e *entry) lie(got any, allowed []held) {
-	e.ledger.lied(fmt.Sprintf("%s is answered %v, but may hold %v (mortal: %v); before that:\n  %s",
-		e.key, show(got), allowed, e.mortal, strings.Join(e.trail, "\n  ")))
+	e.ledger.lied(fmt.Sprintf("%s is answered %v, but may hold %v or nothing; before that:\n  %s",
+		e.key, show(got), allowed, strings.Join(e.trail, "\n  ")))
 }
 
 // note adds to the trail. e.mu is locked.

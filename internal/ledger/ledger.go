@@ -11,8 +11,8 @@ import (
 // concurrently.
 type Ledger struct {
 	// Reads are the answers that tell what a key held, Hits those of them that found
-	// something; Forgotten are those that found nothing where something was, which they
-	// may, and Lies those that no order of events explains.
+	// something; Forgotten are those that found nothing where something was, and Lies those
+	// that not even forgetting explains.
 	Reads, Hits, Forgotten, Lies atomic.Int64
 	// Commands, each counted once for each of its keys: answered, perhaps executed, not
 	// executed.

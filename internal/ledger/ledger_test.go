@@ -3,10 +3,9 @@ package ledger
 import "testing"
 
 // kept is an entry that holds 1 for certain.
-func kept(mortal bool) (*Ledger, *entry) {
+func kept() (*Ledger, *entry) {
 	l := newLedger()
 	e := l.entry("k")
-	e.mortal = mortal
 	e.do(deedSet(1, 0), "OK")
 	return l, e
 }
@@ -49,7 +48,7 @@ func TestAnOlderValueIsALie(t *testing.T) {
 			e.seen(e.look(), deedGet(), "1", true)
 		},
 	} {
-		l, e := kept(true)
+		l, e := kept()
 		lie(e)
 		if l.Lies.Load() != 1 || len(l.Faults()) == 0 {
 			t.Errorf("%s: %d lies", name, l.Lies.Load())
@@ -94,7 +93,7 @@ func TestWhatMayBeReadIsNoLie(t *testing.T) {
 			e.seen(other, deedGet(), "1", true)
 		},
 	} {
-		l, e := kept(true)
+		l, e := kept()
 		truth(e)
 		if faults := l.Faults(); len(faults) > 0 {
 			t.Errorf("%s: %s", name, faults)
@@ -102,10 +101,16 @@ func TestWhatMayBeReadIsNoLie(t *testing.T) {
 	}
 }
 
-func TestAKeyThatMayNotBeForgottenIsThere(t *testing.T) {
-	l, e := kept(false)
+func TestWhatIsForgottenIsCounted(t *testing.T) {
+	l, e := kept()
 	e.do(deedGet(), nil)
-	if l.Lies.Load() != 1 {
-		t.Error("no lie was found")
+	e.seen(e.look(), deedTTL(), int64(-2), true)
+	if n := l.Forgotten.Load(); n != 2 || e.forgotten != 2 || l.Lies.Load() > 0 {
+		t.Errorf("%d times, %d for the key, %d lies", n, e.forgotten, l.Lies.Load())
+	}
+	e.do(deedDel(true), int64(0))
+	e.do(deedGet(), nil)
+	if n := l.Forgotten.Load(); n != 3 {
+		t.Errorf("%d times", n)
 	}
 }

@@ -59,7 +59,7 @@ type Options struct {
 	MayClose, MayDie bool
 }
 
-// Load is a number of actors. Fill, Read, Mortal and Close are for when they do not run.
+// Load is a number of actors. Keys, Fill, Read and Close are for when they do not run.
 type Load struct {
 	*Ledger
 	options Options
@@ -104,23 +104,17 @@ func (l *Load) actor(number, pairs int) *actor {
 // all are the actors, and who has the cold keys.
 func (l *Load) all() []*actor { return append(slices.Clip(l.actors), l.cold) }
 
-// Mortal says for every key whether it may be forgotten.
-func (l *Load) Mortal(may func(key string) bool) {
+// Keys are all of them, and how often each was found to hold nothing although something was
+// written.
+func (l *Load) Keys() map[string]int {
+	all := map[string]int{}
 	for _, a := range l.all() {
 		for _, pair := range a.pairs {
 			for _, e := range pair {
-				e.mortal = may(e.key)
+				all[e.key] = e.forgotten
 			}
 		}
 	}
-}
-
-// Keys are all of them.
-func (l *Load) Keys() (all []string) {
-	l.Mortal(func(key string) bool {
-		all = append(all, key)
-		return false
-	})
 	return all
 }
 
