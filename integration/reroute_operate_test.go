@@ -55,6 +55,7 @@ func (o *operator) must(args ...string) {
 }
 
 func TestDrainingAServerAndTakingItBackFailsNoCommand(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if torture() {
 		rounds = 30
@@ -162,6 +163,7 @@ func TestServersWithDataAreNotTouchedUntilTheyAreAdopted(t *testing.T) {
 
 // Two programs that take the same servers for theirs alone would deceive each other.
 func TestAPoolStopsReroutingWhenItMeetsAnotherProxyOnItsServers(t *testing.T) {
+	t.Parallel()
 	list := startRedis(t, 3)
 	first := startProcess(t, servers(list...), rerouting(soon))
 	eventually(t, "the first one serves", answers(t, first.Addr(), "+OK\r\n", "SET", "k", "v"))

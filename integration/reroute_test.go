@@ -2,6 +2,8 @@ package integration
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -94,14 +96,24 @@ func TestNothingStaleIsReadWhereTheProxyIsKilledWhileServersAreOut(t *testing.T)
 	}
 }
 
-// killProxy kills the proxy at random times, until stop is closed, and returns how often.
+// killProxy kills the proxy until stop is closed, and returns how often. It does so at random
+// times, and half of the time soon after the proxy has said something: that is, in the middle of
+// a fall or a return.
 func (tr *trial) killProxy(t *testing.T, stop <-chan struct{}) (times int) {
 	rng := ledger.Random(uint64(tr.first), 99)
 	for {
+		wait := time.Duration(rng.Int64N(int64(15 * soon)))
+		if rng.IntN(2) == 0 {
+			said := tr.said()
+			for end := time.Now().Add(20 * soon); tr.said() == said && time.Now().Before(end); {
+				<-time.After(time.Millisecond)
+			}
+			wait = time.Duration(rng.Int64N(int64(soon)))
+		}
 		select {
 		case <-stop:
 			return times
-		case <-time.After(time.Duration(rng.Int64N(int64(15 * soon)))):
+		case <-time.After(wait):
 		}
 		tr.process.Kill()
 		times++
@@ -111,4 +123,13 @@ func (tr *trial) killProxy(t *testing.T, stop <-chan struct{}) (times int) {
 			return times
 		}
 	}
+}
+
+// said is how many bytes the process has logged.
+func (tr *trial) said() int64 {
+	info, err := os.Stat(filepath.Join(tr.process.Dir(), "output.log"))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }

@@ -28,6 +28,7 @@ func succeed(t testing.TB, err error) {
 // What a proxy does that takes servers out and back without a thought for what they still
 // have: so the ledger finds lies, and these faults bring them about.
 func TestTwemproxyThatEjectsServersServesStaleValues(t *testing.T) {
+	t.Parallel()
 	lasts := 3 * time.Second
 	if torture() {
 		lasts = time.Minute
@@ -60,6 +61,7 @@ func TestTwemproxyThatEjectsServersServesStaleValues(t *testing.T) {
 // In a pool that fails nothing is lost or stale as long as the servers keep what they have,
 // whatever the network does.
 func TestInAPoolThatFailsNothingIsLostWhereServersPauseAndTheNetworkMisbehaves(t *testing.T) {
+	t.Parallel()
 	lasts := 3 * time.Second
 	if torture() {
 		lasts = time.Minute
