@@ -26,6 +26,11 @@ type Controller struct {
 	ended   string // why rerouting has ended; "": it has not
 	ending  bool   // and is to be carried out
 	tick    time.Time
+	// quorum is how many servers must have the marker of a view for a process that starts to
+	// trust it.
+	quorum int
+	// acknowledge is markBack, but in tests of what it prevents.
+	acknowledge func(*Controller, int) (acknowledgement, error)
 }
 
 // wish is what others have found of a server.
@@ -43,6 +48,7 @@ type request struct {
 // New makes a controller; Run begins with what the servers hold.
 func New(set Settings, world World) *Controller {
 	c := &Controller{set: set, world: world, wishes: make([]wish, len(set.Nodes)), wanted: make([]wish, len(set.Nodes)), known: map[string]bool{}}
+	c.quorum, c.acknowledge = set.MostOut+1, (*Controller).markBack
 	for _, name := range set.Nodes {
 		c.servers = append(c.servers, server{name: name, state: stranded, reason: "is not in use yet"})
 	}

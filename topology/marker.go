@@ -57,16 +57,16 @@ type sighting struct {
 // valid reports whether the marker was written to the process that has it.
 func (g *sighting) valid() bool { return g.marked && g.marker.RunID == g.runID }
 
-// lastView is the newest that more than mostOut servers have a valid marker of. A single
-// server may have a newer one, which a late message of a dead process has left.
-func lastView(seen []*sighting, mostOut int) (last marker, ok bool) {
+// lastView is the newest that a quorum of servers has a valid marker of. A single server may
+// have a newer one, which a late message of a dead process has left.
+func lastView(seen []*sighting, quorum int) (last marker, ok bool) {
 	holders := map[viewName]int{}
 	for _, g := range seen {
 		if g == nil || !g.valid() {
 			continue
 		}
 		name := viewName{g.marker.Epoch, g.marker.Incarnation}
-		if holders[name]++; holders[name] > mostOut && (!ok || g.marker.Epoch > last.Epoch) {
+		if holders[name]++; holders[name] >= quorum && (!ok || g.marker.Epoch > last.Epoch) {
 			last, ok = g.marker, true
 		}
 	}

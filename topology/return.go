@@ -55,11 +55,11 @@ func (c *Controller) tryReturn(i int) (emptied string, err error) {
 		c.goBack(i, before, owing)
 		return "", err
 	}
-	if err := c.markOthers(i, c.epoch); err != nil {
+	switch got, err := c.acknowledge(c, i); got {
+	case refused:
 		c.goBack(i, before, owing)
 		return "", err
-	}
-	if err := c.mark(i, c.epoch); err != nil {
+	case unknown:
 		c.goBackDistrusted(i, before, owing)
 		return "", err
 	}
@@ -67,6 +67,27 @@ func (c *Controller) tryReturn(i int) (emptied string, err error) {
 	s.record, s.flagged, s.adopted = nil, "", notAdopted
 	c.serve()
 	return emptied, nil
+}
+
+// acknowledgement is whether servers have taken the marker of a view.
+type acknowledgement uint8
+
+const (
+	acknowledged acknowledgement = iota
+	refused                      // not by the server that returns
+	unknown                      // perhaps by that one
+)
+
+// markBack has all servers take the marker of the view in which one is back: that one
+// last, as its marker makes a process that starts trust it.
+func (c *Controller) markBack(i int) (acknowledgement, error) {
+	if err := c.markOthers(i, c.epoch); err != nil {
+		return refused, err
+	}
+	if err := c.mark(i, c.epoch); err != nil {
+		return unknown, err
+	}
+	return acknowledged, nil
 }
 
 // firstLook takes a server over that was out of reach when the process began. Nothing of

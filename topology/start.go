@@ -28,7 +28,7 @@ func (c *Controller) start() bool {
 	if reached == 0 {
 		return false
 	}
-	last, known := lastView(seen, c.set.MostOut)
+	last, known := lastView(seen, c.quorum)
 	c.known = knownFrom(seen)
 	for _, g := range seen {
 		if g != nil && g.marked {
