@@ -295,7 +295,7 @@ func (c *Conn) Closed(err error) {
 func (c *Conn) connectionLost(unsent int) {
 	n := c.node
 	n.stats.Errors[metric.ErrorLost]++
-	news := n.opt.Learned.trouble.first("lost: " + c.lost.what)
+	news := c.isThere() && n.opt.Learned.trouble.first("lost: "+c.lost.what)
 	c.trouble = c.lost.what
 	n.opt.Log.Log(noContext, levelOf(news), "connection to server lost", "pool", n.opt.Pool,
 		"node", n.opt.Name, "address", c.attempt.address, "what", c.lost.what, causeOf(c.lost.cause),
@@ -329,7 +329,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	if errors.Is(cause, ioloop.ErrTLS) {
 		kind += " by TLS" // somebody is there after all
 	}
-	news := c.trouble != kind && n.opt.Learned.trouble.first(kind)
+	news := c.isThere() && c.trouble != kind && n.opt.Learned.trouble.first(kind)
 	c.trouble = kind
 	if cause != nil && strings.Contains(what, cause.Error()) {
 		cause = nil // said already
@@ -351,6 +351,10 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	c.reconnect()
 	n.wake()
 }
+
+// isThere reports whether the server is still where the connection leads, or led. Else
+// whoever has decided that has said so.
+func (c *Conn) isThere() bool { return c.attempt.address == c.node.address }
 
 // failAll fails every awaited request. Those that end beyond left, counted in
 // the connection's stream, never left whole, so the server cannot have executed
