@@ -23,9 +23,6 @@ func (s *Session) wait(p router.Place, cmd *command.Command, r *resp.Request, si
 		s.hangUp()
 		return true
 	}
-	if !s.admits(p, size) {
-		return false
-	}
 	l, borrowed, done := s.ownLease(p)
 	if l == nil {
 		return done

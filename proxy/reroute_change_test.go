@@ -342,3 +342,44 @@ func TestACountOfATenantsKeysIsNotMadeOverTwoViews(t *testing.T) {
 	r.idle()
 	r.gets("+OK\r\n" + errSurveyMoved)
 }
+
+func TestWhoWaitsInARefugeThatIsNotUsedAnyMoreIsLetGo(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	key := r.keyOf(0, "k")
+	r.falls(0)
+	r.sends("BLPOP " + key + " 0\r\n")
+	lent := r.at(r.refuge(1), "BLPOP "+key+" 0")
+	v := r.view(0)
+	v.Rerouted = nil
+	r.serves(v)
+	r.at(r.home(1), "CLIENT UNBLOCK 7 ERROR").says(":1\r\n")
+	lent.says("-UNBLOCKED x\r\n")
+	r.gets("-UNBLOCKED x\r\n")
+	r.leases(1, 0, 0)
+}
+
+func TestTrackingBeginsAtAServerThatIsHeldWhenItIsUsedAgain(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	key := r.keyOf(0, "k")
+	r.sends("HELLO 3\r\n")
+	r.client.take()
+	if settled := r.drains(0); !*settled {
+		t.Fatal("not settled")
+	}
+	r.sends("CLIENT TRACKING ON\r\n")
+	r.at(r.home(1), "CLIENT TRACKING ON").says("+OK\r\n")
+	r.gets("+OK\r\n")
+	r.idle()
+	r.serves(r.view()) // it has not come to draining
+	r.sends("GET " + key + "\r\n")
+	r.at(r.home(0), "CLIENT TRACKING ON", "GET "+key).says("+OK\r\n$-1\r\n")
+	r.gets("$-1\r\n")
+}
+
+func TestARefugesNumberIsNoUsersDatabase(t *testing.T) {
+	r := newRerouteScene(t, 2)
+	r.s.client.Database = 3
+	if home, refuge := r.s.database(r.home(0)), r.s.database(r.refuge(0)); home != 3 || refuge != testRefuge {
+		t.Errorf("the home's database is %d, the refuge's %d", home, refuge)
+	}
+}

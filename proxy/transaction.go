@@ -124,9 +124,6 @@ func (s *Session) watchKeys(cmd *command.Command, r *resp.Request, size int) boo
 		s.tx = &transaction{}
 	}
 	tx := s.tx
-	if !s.admits(place, size) {
-		return false
-	}
 	if tx.lease == nil {
 		l, borrowed, done := s.ownLease(place)
 		if l == nil {
