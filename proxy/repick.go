@@ -26,8 +26,9 @@ func (tx *transaction) elsewhere(p router.Place) string {
 }
 
 // followView has the transaction's place follow a view that has changed. It reports false
-// if its keys have no place in common any more, or not one where all of it can be executed. Keys that are watched elsewhere than at home
-// count as changed: who writes them may do so where nobody watches.
+// if its keys have no place in common any more, or not one where all of it can be executed.
+// Keys that are watched elsewhere than at home count as changed: who writes them may do so
+// where nobody watches.
 func (s *Session) followView() bool {
 	tx, snapshot := s.tx, s.core.snapshot
 	switch {
