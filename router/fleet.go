@@ -7,6 +7,8 @@ type Fleet struct {
 	First int32
 	// Count is how many places there are.
 	Count int
+	// Span is how many indexes the pool has, from First on: its servers, or slots for them.
+	Span int
 	// Database is to be selected on each.
 	Database int32
 	// Refuge is the pool's; 0: it has none.
@@ -24,7 +26,10 @@ func (s *Snapshot) Fleet(scope Scope) Fleet {
 		i = s.catchAll
 	}
 	p := &s.pools[i]
-	f := Fleet{Pool: p.name, First: p.first, Count: int(p.count), Database: p.database, Refuge: p.refuge}
+	f := Fleet{Pool: p.name, First: p.first, Count: int(p.count), Span: int(p.count), Database: p.database, Refuge: p.refuge}
+	if p.homes != nil {
+		f.places, f.Count = p.homes, len(p.homes)
+	}
 	if scope < 0 && s.routes != nil {
 		for _, other := range s.routes.pools {
 			f.Partial = f.Partial || other != i
@@ -146,7 +151,7 @@ func (f Fleet) Place(i int) Place {
 
 // Reaches reports whether keys of scope may live on a server, given by its index.
 func (s *Snapshot) Reaches(scope Scope, server int32) bool {
-	return s.some(scope, func(p *pool) bool { return p.first <= server && server < p.first+p.count })
+	return s.some(scope, func(p *pool) bool { return p.has(server) })
 }
 
 // DatabaseOf is the database that holds the keys of a server's pool.

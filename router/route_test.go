@@ -114,7 +114,7 @@ func TestSeveralPoolsWithoutRoutesAreReachedByScopeOnly(t *testing.T) {
 	if _, ok := s.ScopeOf(""); ok {
 		t.Error("there are no routes to choose by")
 	}
-	if f := s.Fleet(scopeOf(t, s, "carts")); !reflect.DeepEqual(f, Fleet{Pool: "carts", First: 4, Count: 2, Database: 2}) {
+	if f := s.Fleet(scopeOf(t, s, "carts")); !reflect.DeepEqual(f, Fleet{Pool: "carts", First: 4, Count: 2, Span: 2, Database: 2}) {
 		t.Errorf("fleet %+v", f)
 	}
 }
@@ -125,10 +125,10 @@ func TestTheFleetIsThatOfTheScopeOrTheCatchAll(t *testing.T) {
 		scope  string
 		want   Fleet
 	}{
-		{[]Route{{"", "sessions"}, {"m", "main"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Database: 1, Partial: true}},
-		{[]Route{{"", "sessions"}, {"m", "main"}}, "main", Fleet{Pool: "main", First: 0, Count: 2, Database: 0, Partial: false}},
-		{[]Route{{"", "sessions"}, {"m", "sessions"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Database: 1, Partial: false}},
-		{[]Route{{"", "carts"}}, "", Fleet{Pool: "carts", First: 4, Count: 2, Database: 2, Partial: false}},
+		{[]Route{{"", "sessions"}, {"m", "main"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Span: 2, Database: 1, Partial: true}},
+		{[]Route{{"", "sessions"}, {"m", "main"}}, "main", Fleet{Pool: "main", First: 0, Count: 2, Span: 2, Database: 0, Partial: false}},
+		{[]Route{{"", "sessions"}, {"m", "sessions"}}, "", Fleet{Pool: "sessions", First: 2, Count: 2, Span: 2, Database: 1, Partial: false}},
+		{[]Route{{"", "carts"}}, "", Fleet{Pool: "carts", First: 4, Count: 2, Span: 2, Database: 2, Partial: false}},
 	} {
 		s := routed(t, c.routes...)
 		if got := s.Fleet(scopeOf(t, s, c.scope)); !reflect.DeepEqual(got, c.want) {

@@ -45,6 +45,9 @@ type Pool struct {
 	// Servers has at least one. Their order decides nothing but their index,
 	// except with jump, where it decides the placement.
 	Servers []Server
+	// Slots is how many servers the pool may have at a time, if they come and go: see
+	// WithListing. Servers are in the first of them, all of weight 1. 0: they stay.
+	Slots int
 }
 
 // Place is where a key lives. Places are comparable: two keys with the same
@@ -58,11 +61,12 @@ type Place struct {
 	Rerouted bool
 }
 
-// Snapshot is one placement of all keys. It never changes once built; With makes another.
+// Snapshot is one placement of all keys. It never changes once built; With and WithListing make others.
 type Snapshot struct {
 	// Epoch is what New was given: the version of the placement.
 	Epoch uint64
-	// Servers are those of all pools, in the order given. Not to be modified.
+	// Servers are those of all pools, in the order given; a slot without a server has no
+	// name. Not to be modified.
 	Servers []Server
 
 	pools    []pool
@@ -92,7 +96,9 @@ type pool struct {
 
 	name  string
 	kind  *distributionKind
-	count int32 // of servers
+	count int32 // of servers, or of slots
+	// homes are those of the servers there are, if the pool has slots.
+	homes []Place
 }
 
 // hashOf is the hash of part for the distribution.
@@ -147,10 +153,13 @@ func (s *Snapshot) add(p *Pool) error {
 		tag: tag, database: p.Database, refuge: p.Refuge, first: int32(len(s.Servers)), count: int32(len(p.Servers)),
 		name: p.Name, kind: p.kind(), hash: hashes[p.hash()],
 	}
+	made.spread = made.kind.even && made.hash.of32 != nil
+	if p.Slots > 0 {
+		return s.addSlots(made, p)
+	}
 	if made.distribution, err = made.kind.build(p.Servers); err != nil {
 		return err
 	}
-	made.spread = made.kind.even && made.hash.of32 != nil
 	if ring, ok := made.distribution.(*Ring); ok && !made.spread {
 		made.ring = ring
 	}
@@ -159,6 +168,23 @@ func (s *Snapshot) add(p *Pool) error {
 		server.Pool = p.Name
 		s.Servers = append(s.Servers, server)
 	}
+	return nil
+}
+
+// addSlots appends a pool whose servers come and go.
+func (s *Snapshot) addSlots(made pool, p *Pool) error {
+	made.count = int32(p.Slots)
+	var slots []Slot
+	for i, server := range p.Servers {
+		slots = append(slots, Slot{Index: i, Name: server.Name, Address: server.Address})
+	}
+	l, err := made.list(slots)
+	if err != nil {
+		return err
+	}
+	s.Servers = append(s.Servers, make([]Server, p.Slots)...)
+	made.fill(s.Servers, l)
+	s.pools = append(s.pools, made)
 	return nil
 }
 
