@@ -298,7 +298,7 @@ func (c *Conn) connectionLost(unsent int) {
 	news := c.isThere() && n.opt.Learned.trouble.first("lost: "+c.lost.what)
 	c.trouble = c.lost.what
 	n.opt.Log.Log(noContext, levelOf(news), "connection to server lost", "pool", n.opt.Pool,
-		"node", n.opt.Name, "address", c.attempt.address, "what", c.lost.what, causeOf(c.lost.cause),
+		"node", n.name, "address", c.attempt.address, "what", c.lost.what, causeOf(c.lost.cause),
 		"awaited", c.queue.len())
 	c.state = waiting
 	c.epoch++
@@ -334,7 +334,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 	if cause != nil && strings.Contains(what, cause.Error()) {
 		cause = nil // said already
 	}
-	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.opt.Name,
+	n.opt.Log.Log(noContext, levelOf(news), "server "+what, "pool", n.opt.Pool, "node", n.name,
 		"address", c.attempt.address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
 	c.failing = n.downAt(c.attempt.address, what)

@@ -151,7 +151,7 @@ func (d *deadlines) late() {
 	c.failing = n.down("does not answer")
 	n.suspect(false)
 	n.opt.Log.Warn("server does not answer in time", "pool", n.opt.Pool,
-		"node", n.opt.Name, "address", n.address, "awaited", c.queue.len())
+		"node", n.name, "address", n.address, "awaited", c.queue.len())
 	n.wake() // what waits for room fails at once now
 }
 

@@ -36,22 +36,22 @@ func (l loss) of(e *entry) *Failure {
 // label names the server when it is, or was, at address.
 func (n *Node) label(address string) string {
 	if address == "" {
-		return fmt.Sprintf("node %q of pool %q", n.opt.Name, n.opt.Pool)
+		return fmt.Sprintf("node %q of pool %q", n.name, n.opt.Pool)
 	}
-	return fmt.Sprintf("node %q (%s) of pool %q", n.opt.Name, address, n.opt.Pool)
+	return fmt.Sprintf("node %q (%s) of pool %q", n.name, address, n.opt.Pool)
 }
 
 func (n *Node) down(what string) *Failure { return n.downAt(n.address, what) }
 
 func (n *Node) downAt(address, what string) *Failure {
-	return &Failure{Node: n.opt.Name, Text: "CLUSTERDOWN " + n.label(address) + " " + what}
+	return &Failure{Node: n.name, Text: "CLUSTERDOWN " + n.label(address) + " " + what}
 }
 
 func (n *Node) lost(what string) loss { return n.lostAt(n.address, what) }
 
 func (n *Node) lostAt(address, what string) loss {
 	return loss{certain: n.downAt(address, what), uncertain: &Failure{
-		Uncertain: true, Node: n.opt.Name,
+		Uncertain: true, Node: n.name,
 		Text: "UNCERTAIN " + n.label(address) + " " + what + ": the command may have been executed",
 	}}
 }

@@ -38,7 +38,7 @@ func (f *Fence) spread(d debt, from *Node) {
 	for _, n := range f.nodes {
 		if n != from && !n.loop.Post(func() { n.owed(d) }) {
 			n.opt.Log.Error("a loop is too busy to learn of a connection that was given up: a write "+
-				"that was answered UNCERTAIN may be executed late", "pool", n.opt.Pool, "node", n.opt.Name)
+				"that was answered UNCERTAIN may be executed late", "pool", n.opt.Pool, "node", from.name)
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (n *Node) killed(d debt, reply []byte) error {
 		n.refusedKill = true
 		n.opt.Log.Error("server refuses CLIENT KILL: a write that was answered UNCERTAIN may be "+
 			"executed at any later time, over newer values", "pool", n.opt.Pool,
-			"node", n.opt.Name, "address", n.address, "reply", errorText(reply))
+			"node", n.name, "address", n.address, "reply", errorText(reply))
 	}
 	n.paid(d)
 	return nil

@@ -169,7 +169,7 @@ func (c *Conn) fence() {
 func (c *Conn) becomeReady() {
 	n := c.node
 	if c.trouble != "" && !c.bare && n.opt.Learned.trouble.over() {
-		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.opt.Name,
+		n.opt.Log.Info("server is back", "pool", n.opt.Pool, "node", n.name,
 			"address", n.address, runIDOf(c.hello.runID))
 	}
 	c.state = ready
@@ -233,7 +233,7 @@ func (c *Conn) tolerated(what string, reply []byte) error {
 	}
 	n := c.node
 	n.opt.Log.Warn("server refused a command of the handshake: writes that the network holds "+
-		"back may be executed late", "pool", n.opt.Pool, "node", n.opt.Name,
+		"back may be executed late", "pool", n.opt.Pool, "node", n.name,
 		"address", n.address, "command", what, "reply", errorText(reply))
 	return nil
 }

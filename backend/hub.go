@@ -81,7 +81,7 @@ func (h *Hub) piece(b []byte, last bool) {
 		h.message, h.skipping = nil, !last
 		n := h.c.node
 		n.opt.Log.Log(noContext, levelOf(n.opt.Learned.trouble.first("long message")), "message passed over: it is too long",
-			"pool", n.opt.Pool, "node", n.opt.Name, "address", n.address, "limit", h.max)
+			"pool", n.opt.Pool, "node", n.name, "address", n.address, "limit", h.max)
 		return
 	case !last:
 		h.message = append(h.message, b...)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ringmain/ioloop"
+	"ringmain/metric"
 )
 
 // A node whose address changes does so in two steps, so that no loop uses the new
@@ -34,6 +35,25 @@ func (n *Node) Move(address, runID string) {
 	n.wake()
 }
 
+// Become has the node be another server's, of another name and at another address: it
+// moves there, and what was counted of the former server is forgotten. What connections
+// owed there they owe when the node is that server's again, or Inherit says who does.
+func (n *Node) Become(name, address string) {
+	if n.name != name {
+		n.name, n.stats, n.refusedKill = name, metric.Server{}, false
+	}
+	n.Move(address, "")
+}
+
+// Inherit takes over what another node owes to the server that is now this one's.
+func (n *Node) Inherit(from *Node) {
+	for _, d := range from.debts {
+		if d.address == n.address && !slices.Contains(n.debts, d) {
+			n.debts = append(n.debts, d)
+		}
+	}
+}
+
 // movedOn is why connections end that lead to an old address.
 const movedOn = "is no longer at this address"
 
@@ -43,6 +63,9 @@ const maxDebts = 8192
 
 // RunID is that of the only process that is to be used; "": any may be.
 func (n *Node) RunID() string { return n.runID }
+
+// Name is the server's.
+func (n *Node) Name() string { return n.name }
 
 // Address is where the server is; "": that is not known.
 func (n *Node) Address() string { return n.address }

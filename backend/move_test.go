@@ -289,3 +289,53 @@ func TestOnlyAPrimaryIsSpokenToWhereOneMustBe(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeThatBecomesAnotherServersIsThatUnderAnotherName(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(2, 0)
+	old := s.ready(7, "r1")
+	s.read(c, 1)
+	old.says("$-1\r\n")
+	s.expect(1, "$-1\r\n.")
+	s.dialsTo("127.0.0.1:7002")
+	s.node.Become("x", elsewhere)
+	old.settle()
+	s.dialsTo(elsewhere)
+	s.refuse()
+	s.read(c, 2)
+	s.expect(2, `!CLUSTERDOWN node "x" (`+elsewhere+`) of pool "main" is unreachable`)
+	stats := s.node.Stats()
+	if n := stats.Duration.Count(); n != 0 || s.node.Name() != "x" {
+		t.Errorf("%d replies are counted of %s", n, s.node.Name())
+	}
+}
+
+func TestANodePaysWhatAnotherOneOwesAtTheAddressThatIsNowItsOwn(t *testing.T) {
+	s := newScript(t)
+	former := NewNode(s, s.node.opt)
+	former.debts = []debt{{7, "r2", elsewhere}, {8, "r3", "127.0.0.1:7004"}}
+	s.node.Become("x", elsewhere)
+	s.node.Inherit(former)
+	s.node.Inherit(former)
+	if len(s.node.debts) != 1 || s.node.debts[0] != former.debts[0] {
+		t.Errorf("it owes %v", s.node.debts)
+	}
+}
+
+func TestLeasesEndWhileWhatAllShareGoesOn(t *testing.T) {
+	s := newScript(t)
+	c := s.node.Conn(2, 0)
+	shared := s.ready(7, "r1")
+	s.read(c, 1)
+	h := &holder{}
+	s.node.opt.Leases = 2
+	l := s.node.Lease(2, 0, h)
+	own := s.ready(8, "r1")
+	s.node.EndLeases()
+	if h.lost != 1 || !own.aborted || !l.Conn().Gone() {
+		t.Errorf("lost %d times, aborted %v", h.lost, own.aborted)
+	}
+	s.pass(900 * time.Millisecond)
+	shared.says("$-1\r\n")
+	s.expect(1, "$-1\r\n.")
+}

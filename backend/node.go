@@ -37,7 +37,9 @@ type Waiter interface {
 
 // Options say how to talk to a server. They are shared and never changed.
 type Options struct {
-	Pool, Name string
+	Pool string
+	// Name is the server's at first: see Node.Become.
+	Name string
 	// Address is where the server is at first; "": that is not known yet, and Absent, a
 	// clause such as "has no known primary", says why.
 	Address, Absent string
@@ -100,6 +102,12 @@ func (f *Facts) Version() string {
 // that is not known.
 func (f *Facts) Databases() int { return int(f.databases.Load()) }
 
+// Forget has nothing be known of the server, because another one takes its place.
+func (f *Facts) Forget() {
+	f.version.Store(nil)
+	f.databases.Store(0)
+}
+
 // SetDatabases notes how many databases the server has.
 func (f *Facts) SetDatabases(n int) { f.databases.Store(int32(n)) }
 
@@ -111,6 +119,7 @@ func (f *Facts) Slow() bool { return f.slow.Load() > 0 }
 type Node struct {
 	loop    ioloop.Loop
 	opt     *Options
+	name    string
 	address string // "": not known
 	former  string // the address that was left
 	runID   string // of the process that connections must reach; "": of any
@@ -136,7 +145,7 @@ type Node struct {
 
 // NewNode makes a node that has no connections yet.
 func NewNode(loop ioloop.Loop, opt *Options) *Node {
-	n := &Node{loop: loop, opt: opt, address: opt.Address}
+	n := &Node{loop: loop, opt: opt, name: opt.Name, address: opt.Address}
 	if n.address == "" {
 		n.judged = n.down(opt.Absent)
 	}

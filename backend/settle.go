@@ -55,6 +55,19 @@ func (n *Node) Settle(database int, done func()) {
 			c.send(&entry{to: settlingConn{s, c}, own: true}, ping)
 		}
 	}
+	s.leave(database)
+}
+
+// EndLeases has the leases end as Settle does, for sessions that rely on keys there which
+// now live elsewhere. What is under way on connections that all share goes on.
+func (n *Node) EndLeases() {
+	s := &settling{n: n, left: 1, done: func() {}}
+	s.leave(AllDatabases)
+}
+
+// leave has the leases to a database end.
+func (s *settling) leave(database int) {
+	n := s.n
 	for _, l := range n.leases {
 		if there(l.conn, database) {
 			s.left++
