@@ -26,6 +26,8 @@ type server struct {
 	// unproved: no probe has said anything yet of a server that has to prove itself. The
 	// first one decides.
 	unproved bool
+	// retired: there is no server.
+	retired bool
 	// hold is for how long the latest fall keeps the server down at least.
 	hold time.Duration
 }
@@ -64,7 +66,7 @@ func (d *Detector) Verdict(server int) Verdict { return d.servers[server].verdic
 // Probed is to be called for each.
 func (d *Detector) Due(now time.Time) (due []int) {
 	for i := range d.servers {
-		if s := &d.servers[i]; !s.probing && !now.Before(s.next) {
+		if s := &d.servers[i]; !s.probing && !s.retired && !now.Before(s.next) {
 			s.probing = true
 			due = append(due, i)
 		}
@@ -75,7 +77,7 @@ func (d *Detector) Due(now time.Time) (due []int) {
 // Next is when Due is to be asked again; ok is false if all wait for probes.
 func (d *Detector) Next() (at time.Time, ok bool) {
 	for i := range d.servers {
-		if s := &d.servers[i]; !s.probing && (!ok || s.next.Before(at)) {
+		if s := &d.servers[i]; !s.probing && !s.retired && (!ok || s.next.Before(at)) {
 			at, ok = s.next, true
 		}
 	}
@@ -92,13 +94,19 @@ func (d *Detector) Suspect(now time.Time, server int, refused bool) {
 	}
 }
 
+// Retire tells that there is no server any more, or none yet: nothing is probed, until Replaced
+// tells that there is one. The outcome of a probe that is under way is not to be told.
+func (d *Detector) Retire(server int) {
+	d.servers[server].retired = true
+}
+
 // Replaced tells that a server has become another one, of which nothing is known yet: it is
 // taken to be up, and probed now. The outcome of a probe that is under way is not to be
 // told.
 func (d *Detector) Replaced(now time.Time, server int, reason string) Verdict {
 	s := &d.servers[server]
 	s.verdict = Verdict{Since: now, Reason: reason}
-	s.next, s.probing, s.refused, s.unproved = now, false, false, false
+	s.next, s.probing, s.refused, s.unproved, s.retired = now, false, false, false, false
 	s.failures, s.successes, s.busy = 0, 0, time.Time{}
 	return s.verdict
 }

@@ -287,3 +287,22 @@ func TestAServerThatWasReplacedIsUpAndProbedAtOnce(t *testing.T) {
 	c.pass(usual.Hold / 2)
 	c.is(Down, 2)
 }
+
+func TestAServerThatIsRetiredIsNotProbedUntilAnotherTakesItsPlace(t *testing.T) {
+	c := newCourse(t, usual)
+	c.d.Retire(0)
+	c.probes = 0
+	c.d.Suspect(c.now, 0, true)
+	if at, ok := c.d.Next(); ok {
+		t.Errorf("it is probed at %v", at)
+	}
+	c.pass(4 * time.Second)
+	if c.probes != 0 {
+		t.Errorf("%d probes", c.probes)
+	}
+	c.d.Replaced(c.now, 0, "has come")
+	c.pass(10 * time.Millisecond)
+	if c.probes != 1 {
+		t.Errorf("%d probes of the other one", c.probes)
+	}
+}

@@ -41,6 +41,7 @@ type replacement struct {
 	server int
 	reason string
 	apply  func(Verdict)
+	retire func() // set if there is no server any more
 }
 
 // maxSignals bounds the signals that wait. When more come the servers are probed soon
@@ -62,12 +63,23 @@ func NewMonitor(d *Detector, n int) *Monitor {
 // and what is told of the new one. It returns when apply has, or when ctx ends.
 func (m *Monitor) Replace(ctx context.Context, server int, reason string, apply func(Verdict)) {
 	done := make(chan struct{})
-	r := replacement{server, reason, func(v Verdict) {
+	r := replacement{server: server, reason: reason, apply: func(v Verdict) {
 		defer close(done)
 		apply(v)
 	}}
 	select {
 	case m.replaced <- r:
+		<-done
+	case <-ctx.Done():
+	}
+}
+
+// Retire tells, while Run runs, that there is no such server any more. Nothing is told of it
+// from when it returns on, until Replace.
+func (m *Monitor) Retire(ctx context.Context, server int) {
+	done := make(chan struct{})
+	select {
+	case m.replaced <- replacement{server: server, retire: func() { close(done) }}:
 		<-done
 	case <-ctx.Done():
 	}
@@ -107,6 +119,11 @@ func (m *Monitor) Run(ctx context.Context) error {
 			m.detector.Suspect(time.Now(), s.server, s.refused)
 		case r := <-m.replaced:
 			m.turn[r.server]++
+			if r.retire != nil {
+				m.detector.Retire(r.server)
+				r.retire()
+				continue
+			}
 			r.apply(m.detector.Replaced(time.Now(), r.server, r.reason))
 		case p := <-m.outcomes:
 			if p.turn != m.turn[p.server] {
