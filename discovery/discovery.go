@@ -1,5 +1,6 @@
-// Package discovery finds out from Redis Sentinel where the primaries are: where each is
-// follows from what the sentinels answer, and a Watcher asks them.
+// Package discovery finds out where servers are: from Redis Sentinel, where the primaries are,
+// or from DNS, which servers a pool has. Where a primary is
+// follows from what the sentinels answer, and a Watcher asks them; Names looks names up.
 package discovery
 
 // Answer is what a sentinel says of a primary.
