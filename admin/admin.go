@@ -34,11 +34,12 @@ type Options struct {
 	// Version is the program's own.
 	Version string
 	Loops   []Loop
-	// Families are the names for LoopStats.Commands, and Servers those for
-	// LoopStats.Servers. They become values of labels, so they come from the
-	// program and its configuration, never from clients.
+	// Families are the names for LoopStats.Commands, and Servers gives those for
+	// LoopStats.Servers as they are now; one without a name is not there. They become values
+	// of labels, so they come from the program, its configuration and what that has
+	// looked up, never from clients. Any goroutine may call Servers.
 	Families []string
-	Servers  []Server
+	Servers  func() []Server
 	// Process is what is counted for all loops together. Any goroutine may call
 	// it. nil: nothing.
 	Process func() ProcessStats

@@ -34,10 +34,9 @@ func (a *Admin) metrics() http.Handler {
 
 // collector gives Prometheus what the loops have counted.
 type collector struct {
-	opt     *Options
-	loops   []*watched
-	labels  []string // of the loops
-	servers []Server
+	opt    *Options
+	loops  []*watched
+	labels []string // of the loops
 	// round holds a token while the loops are read.
 	round chan struct{}
 }
@@ -46,10 +45,6 @@ func newCollector(opt *Options, loops []*watched) *collector {
 	c := &collector{opt: opt, loops: loops, round: make(chan struct{}, 1)}
 	for _, l := range loops {
 		c.labels = append(c.labels, strconv.Itoa(l.index))
-	}
-	for _, s := range opt.Servers {
-		// The path of a Unix socket, and so the name of a server, may be any bytes.
-		c.servers = append(c.servers, Server{strings.ToValidUTF8(s.Pool, "?"), strings.ToValidUTF8(s.Node, "?")})
 	}
 	return c
 }
@@ -74,13 +69,17 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for i, r := range readings {
 		e.loop(r, fresh[i], c.labels[i])
 	}
-	total := sum(readings, len(c.opt.Families), len(c.servers))
+	servers := c.opt.Servers()
+	total := sum(readings, len(c.opt.Families), len(servers))
 	e.clients(&total)
 	for i, family := range c.opt.Families {
 		e.commands(&total.Commands[i], family)
 	}
-	for i, s := range c.servers {
-		e.server(&total.Servers[i], s)
+	for i, s := range servers {
+		if s.Node != "" {
+			// The path of a Unix socket, and so the name of a server, may be any bytes.
+			e.server(&total.Servers[i], Server{strings.ToValidUTF8(s.Pool, "?"), strings.ToValidUTF8(s.Node, "?")})
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func (l *fakeLoop) turn() {
 func newAdmin(loops ...*fakeLoop) *Admin {
 	opt := Options{
 		Version: "1.2.3", Families: []string{"hash", "string"},
-		Servers: []Server{{"main", "a"}, {"main", "b"}}, Log: slog.New(slog.DiscardHandler),
+		Servers: serversNamed(Server{"main", "a"}, Server{"main", "b"}), Log: slog.New(slog.DiscardHandler),
 	}
 	for _, l := range loops {
 		opt.Loops = append(opt.Loops, l)
@@ -174,3 +174,5 @@ func lifetime(t *testing.T, p *pipes, text string) time.Duration {
 	_, _ = io.Copy(io.Discard, c)
 	return time.Since(start)
 }
+
+func serversNamed(list ...Server) func() []Server { return func() []Server { return list } }

@@ -168,9 +168,30 @@ func anyOurs[F interface{ GetName() string }](families []F) bool {
 
 func TestAServersNameMayBeAnyBytes(t *testing.T) {
 	opt := newAdmin().opt
-	opt.Servers = []Server{{"main", "unix:/run/\xff\"\\\n.sock"}}
+	opt.Servers = serversNamed(Server{"main", "unix:/run/\xff\"\\\n.sock"})
 	if w := ask(New(opt), "/metrics"); w.Code != http.StatusOK {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestServersAreThoseThatThereAreWhenMetricsAreAskedFor(t *testing.T) {
+	l := newFakeLoop(t)
+	l.stats.Servers = []ServerStats{{InFlight: 1}, {InFlight: 2}, {InFlight: 3}}
+	opt := newAdmin(l).opt
+	names := []Server{{"main", "a"}, {"main", ""}, {"main", "c"}}
+	opt.Servers = func() []Server { return names }
+	a := New(opt)
+	for _, want := range []map[string]int{{"a": 1, "c": 3}, {"b": 2, "c": 3}} {
+		text := ask(a, "/metrics").Body.String()
+		if n := strings.Count(text, "\nringmain_server_requests_in_flight{"); n != len(want) {
+			t.Errorf("%d servers have metrics, want %v", n, want)
+		}
+		for node, n := range want {
+			if line := fmt.Sprintf("\nringmain_server_requests_in_flight{node=\"%s\",pool=\"main\"} %d\n", node, n); !strings.Contains(text, line) {
+				t.Errorf("the metrics lack %q", line)
+			}
+		}
+		names = []Server{{"main", ""}, {"main", "b"}, {"main", "c"}}
 	}
 }
 
@@ -327,7 +348,7 @@ func BenchmarkScrape(b *testing.B) {
 	for i := range opt.Families {
 		opt.Families[i] = "family" + string(rune('a'+i))
 	}
-	opt.Servers = []Server{{"main", "a"}, {"main", "b"}, {"main", "c"}}
+	opt.Servers = serversNamed(Server{"main", "a"}, Server{"main", "b"}, Server{"main", "c"})
 	a = New(opt)
 	b.ReportAllocs()
 	for b.Loop() {

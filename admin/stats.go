@@ -8,7 +8,7 @@ type LoopStats struct {
 	// Connected is how many clients the loop has.
 	Connected int
 	// Commands are by the index of their family in Options.Families, Servers by
-	// that of the server in Options.Servers. What is missing is zero.
+	// that of the server in what Options.Servers gives. What is missing is zero.
 	Commands []metric.Commands
 	Servers  []ServerStats
 	// Iterations are the loop's turns.

@@ -19,7 +19,7 @@ import (
 // the start, and serves there: also while clients drain.
 func (a *App) buildAdmin(s *servers) error {
 	a.admin = admin.New(admin.Options{
-		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: adminServers(s),
+		Version: Version, Loops: a.adminLoops(), Families: proxy.Families(), Servers: func() []admin.Server { return a.adminServers(s) },
 		Process: a.processStats, Operator: &operator{a, s}, Token: a.cfg.Admin.Token.Reveal(), Log: a.log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,10 +104,10 @@ func (a *App) background(f func(context.Context) error) {
 	})
 }
 
-func adminServers(s *servers) []admin.Server {
+func (a *App) adminServers(s *servers) []admin.Server {
 	var list []admin.Server
-	for _, server := range s.all {
-		list = append(list, admin.Server{Pool: server.Pool, Node: server.Name})
+	for i, name := range a.health.named() {
+		list = append(list, admin.Server{Pool: s.all[i].Pool, Node: name})
 	}
 	return list
 }

@@ -67,9 +67,7 @@ func (h *watchers) follow(s *servers, w *watched, found *discovery.Watcher, pool
 	found.Moved = func(ctx context.Context, k int, to discovery.Answer) {
 		w.monitor.Replace(ctx, k, "has moved to "+to.Address, func(v health.Verdict) {
 			h.moved(ctx, s, w.indices[k], to, v)
-			if old := w.probers[k].Swap(health.NewProber(h.target(s, w.indices[k], to.Address, pool))); old != nil {
-				_ = old.Close() // of a connection that carries nothing
-			}
+			w.probe(k, health.NewProber(h.target(s, w.indices[k], to.Address, pool)))
 		})
 	}
 	h.app.later = append(h.app.later, found.Run)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"ringmain/config"
+	"ringmain/internal/dnstest"
 	"ringmain/internal/redistest"
 	"ringmain/internal/sentineltest"
 )
@@ -31,6 +33,50 @@ func awaitConnections(t *testing.T, s *redistest.Server, want int) {
 		if time.Now().After(end) {
 			t.Fatalf("%d connections, want %d", connections(t, s), want)
 		}
+	}
+}
+
+func TestNoLoopPlacesKeysByANewListWhileAnotherSendsByTheOldOne(t *testing.T) {
+	first, dns := redistest.Start(t), dnstest.Start(t)
+	_, port, _ := net.SplitHostPort(first.Addr())
+	second := redistest.Start(t)
+	relay, err := redistest.NewRelayAt("127.0.0.2:"+port, second.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(relay.Close)
+	dns.Says("cache.test", "127.0.0.1")
+	cfg, err := config.Parse("test", fmt.Appendf(nil, "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nloops: 2\n"+
+		"pools: {main: {discovery: dns, dns: {server: '%s', interval: 1s}, nodes: ['cache.test:%s']}}\n", dns.Addr, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(cfg, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, context.Background()) }()
+	<-a.Ready()
+	awaitConnections(t, first, 3) // of each loop, and of the health checks
+	release := make(chan struct{})
+	a.loops[1].loop.Post(func() { <-release })
+	dns.Says("cache.test", "127.0.0.2")
+	awaitConnections(t, first, 2) // nobody probes it any more, so the first step is under way
+	for range 100 {
+		turned := make(chan struct{})
+		if !a.loops[0].loop.Post(func() { close(turned) }) {
+			t.Fatal("the loop takes nothing")
+		}
+		<-turned
+		if n := connections(t, second); n != 0 {
+			t.Fatalf("the server that comes has %d connections already", n)
+		}
+	}
+	close(release)
+	awaitConnections(t, second, 3)
+	awaitConnections(t, first, 0)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

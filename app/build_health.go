@@ -23,8 +23,9 @@ type watchers struct {
 
 	mu       sync.Mutex
 	statuses []status // by the server's index in servers.all
-	// addresses are where the servers are now; "": that is not known.
-	addresses []string
+	// names are the servers', "" where there is none; addresses are where they are now, "":
+	// that is not known.
+	names, addresses []string
 }
 
 // status is what is thought of a server, and what has become of its keys.
@@ -54,6 +55,7 @@ func (a *App) buildHealth(s *servers) {
 	now := time.Now()
 	for i := range a.health.statuses {
 		a.health.statuses[i].Since = now
+		a.health.names = append(a.health.names, s.options[i].Name)
 		a.health.addresses = append(a.health.addresses, s.options[i].Address)
 	}
 	for name, pool := range a.cfg.Pools {
@@ -78,11 +80,15 @@ func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time
 	w.monitor = health.NewMonitor(detector, len(w.indices))
 	w.monitor.Probe = func(ctx context.Context, k int) health.Outcome { return w.probers[k].Load().Probe(ctx) }
 	w.monitor.Slow = func(k int) bool { return s.options[w.indices[k]].Learned.Slow() }
-	found := s.found[name]
+	found, names := s.found[name], s.names[name]
 	for k, i := range w.indices {
 		opt := s.options[i]
 		opt.Suspect = func(refused bool) { w.monitor.Suspect(k, refused) }
 		switch {
+		case opt.Name == "":
+			detector.Retire(k)
+		case opt.Address == "" && names != nil:
+			detector.Doubt(k, names.Unknown())
 		case opt.Address == "":
 			detector.Doubt(k, found.Unknown(k))
 		case s.isReplica(i):
@@ -96,13 +102,14 @@ func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time
 	if found != nil {
 		h.follow(s, w, found, pool)
 	}
+	if names != nil {
+		h.followNames(s, w, names, pool)
+	}
 	h.app.later = append(h.app.later, func(ctx context.Context) error {
 		w.monitor.Changed = func(c health.Change) { h.changed(ctx, s, w.indices[c.Server], c.Verdict) }
 		err := w.monitor.Run(ctx)
 		for i := range w.probers {
-			if p := w.probers[i].Load(); p != nil {
-				_ = p.Close() // of a connection that carries nothing
-			}
+			w.probe(i, nil)
 		}
 		return err
 	})
@@ -136,9 +143,9 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 	}
 	h.mu.Lock()
 	h.statuses[i].Verdict = v
-	address := h.addresses[i]
+	name, address := h.names[i], h.addresses[i]
 	h.mu.Unlock()
-	log := h.app.log.With("pool", server.Pool, "node", server.Name, "address", address)
+	log := h.app.log.With("pool", server.Pool, "node", name, "address", address)
 	if v.State == health.Down {
 		log.Warn("server is down", "reason", "it "+v.Reason, "falls", v.Falls)
 	} else {
@@ -179,6 +186,13 @@ func (a *App) everywhere(ctx context.Context, f func(*proxy.Core)) (wait func())
 			}
 		}
 	}
+}
+
+// named are the servers' names now, by their index in servers.all; "": there is none.
+func (h *watchers) named() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.names)
 }
 
 // all are the statuses as they are now, by the server's index in servers.all.

@@ -38,7 +38,7 @@ func (a *App) buildListeners() error {
 
 // serveListeners begins to accept clients.
 func (a *App) serveListeners(s *servers) {
-	admit := &admission{app: a, limit: a.clientLimit(len(s.options))}
+	admit := &admission{app: a, limit: a.clientLimit(s.likely())}
 	a.onStop(a.handshakes.stop)
 	for i, l := range a.listeners {
 		pool := a.cfg.Listeners[i].Pool

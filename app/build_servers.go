@@ -32,6 +32,8 @@ type servers struct {
 	// found are those who find out where the servers are, by pool, where that is not in
 	// the configuration.
 	found map[string]*discovery.Watcher
+	// names are those who look names up, by pool, where all their addresses are the servers.
+	names map[string]*names
 }
 
 // buildServers places the pools' servers, starting the embedded ones.
@@ -48,7 +50,7 @@ func (a *App) buildServers() (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}, found: map[string]*discovery.Watcher{}}
+	s := &servers{snapshot: snapshot, secrets: map[string]*certificates{}, found: map[string]*discovery.Watcher{}, names: map[string]*names{}}
 	for name, p := range a.cfg.Pools {
 		if p.Secure.On {
 			if s.secrets[name], err = newCertificates("pools."+name+".tls", p.Secure.Files(), a.log, forServers); err != nil {
@@ -56,10 +58,16 @@ func (a *App) buildServers() (*servers, error) {
 			}
 		}
 	}
+	if err := a.buildNames(s); err != nil {
+		return nil, err
+	}
 	a.addReplicas(s)
 	for i, server := range s.all {
 		p := a.cfg.Pools[server.Pool]
 		opt := a.serverOptions(server, p)
+		if n := s.names[server.Pool]; n != nil {
+			opt.Absent = n.Unknown()
+		}
 		if c := s.secrets[server.Pool]; c != nil {
 			opt.Dial = dialTLS(c, p)
 		}
@@ -83,6 +91,16 @@ func (a *App) startEmbedded(pool *router.Pool) error {
 		pool.Servers[i].Address = address
 	}
 	return nil
+}
+
+// likely is how many servers there are to be about: where names tell, they may become twice as
+// many.
+func (s *servers) likely() int {
+	n := len(s.all)
+	for _, names := range s.names {
+		n += 2*max(1, len(names.Addresses())) - discovery.MaxAddresses
+	}
+	return n
 }
 
 // redisVersion is the lowest version among the servers that have told theirs.

@@ -24,17 +24,17 @@ type operator struct {
 
 // Pools implements admin.Operator.
 func (o *operator) Pools() []admin.PoolState {
-	statuses := o.app.health.all()
+	statuses, names := o.app.health.all(), o.app.health.named()
 	var list []admin.PoolState
 	for _, name := range slices.Sorted(maps.Keys(o.app.cfg.Pools)) {
 		pool := admin.PoolState{Name: name, OnNodeDown: o.app.cfg.Pools[name].OnNodeDown, Trouble: o.app.views[name].trouble()}
 		for i, server := range o.servers.all {
-			if server.Pool != name {
+			if server.Pool != name || names[i] == "" {
 				continue
 			}
 			s := statuses[i]
 			pool.Servers = append(pool.Servers, admin.ServerState{
-				Node: server.Name, State: s.word(), Since: s.Since.UTC(), Reason: s.Reason, Falls: s.Falls,
+				Node: names[i], State: s.word(), Since: s.Since.UTC(), Reason: s.Reason, Falls: s.Falls,
 			})
 		}
 		list = append(list, pool)

@@ -32,7 +32,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(rest) > 0 {
 		return flags.Wrong("unexpected argument %q", rest[0])
 	}
-	cfg, snapshot, err := load(*file)
+	cfg, _, err := load(*file)
 	if faults := (config.Faults)(nil); errors.As(err, &faults) {
 		for _, f := range faults {
 			fmt.Fprintln(stderr, f.Error())
@@ -45,7 +45,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s%s, %s\n", *file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
-		count(len(snapshot.Servers), "server"), replicasOf(cfg), count(len(cfg.Routes), "route"))
+		serversOf(cfg), replicasOf(cfg), count(len(cfg.Routes), "route"))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
 		if p := cfg.Pools[name]; p.Reroutes() {
 			fmt.Fprintf(stdout, "reroutes: pools.%s: at most %d of %s may be out; keys of these servers are deleted, and all that is in their database %d\n",
@@ -62,6 +62,25 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "note: %s\n", note)
 	}
 	return ExitOK
+}
+
+// serversOf tells how many servers there are.
+func serversOf(cfg *config.Config) string {
+	servers, names := 0, 0
+	for _, p := range cfg.Pools {
+		if p.ByDNS() {
+			names += len(p.Nodes)
+		} else {
+			servers += len(p.Nodes) + p.Embedded
+		}
+	}
+	switch {
+	case names == 0:
+		return count(servers, "server")
+	case servers == 0:
+		return "the servers of " + count(names, "name")
+	}
+	return count(servers, "server") + " and those of " + count(names, "name")
 }
 
 // replicasOf tells how many replicas there are, if there are any.

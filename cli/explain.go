@@ -59,6 +59,9 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return flags.Failed(ctx.Err())
 		}
 		e := explanationOf(cfg, snapshot, scope, key)
+		if cfg.Pools[e.Pool].ByDNS() {
+			return flags.Failed(fmt.Errorf("key \"%s\": its pool, %s, has discovery: dns: which server has it depends on the addresses that the pool's names have now", e.Key, e.Pool))
+		}
 		if *asJSON {
 			err = json.NewEncoder(stdout).Encode(e)
 		} else {

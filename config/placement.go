@@ -81,6 +81,9 @@ func (v *validator) placementSize(pools map[string]*Pool) {
 
 // weights is the sum of the weights, without what is not valid.
 func (p *Pool) weights() int {
+	if p.ByDNS() {
+		return maxDNSServers
+	}
 	sum := max(0, min(p.Embedded, maxServers))
 	for _, n := range p.Nodes {
 		sum += max(0, min(n.Weight, maxRingPoints))

@@ -9,10 +9,13 @@ type Pool struct {
 	// Nodes are the servers. Their names and addresses are unique in the pool. One
 	// of which nothing else is to be said may be written as its address alone.
 	Nodes []Node `yaml:"nodes"`
-	// Discovery says how the servers' addresses are known: static, they are in Nodes; or
-	// sentinel, sentinels tell where each primary is, and failovers are followed.
+	// Discovery says how the servers' addresses are known: static, they are in Nodes;
+	// sentinel, sentinels tell where each primary is, and failovers are followed; or dns,
+	// all addresses together of the names in Nodes are the servers, at most 256. With dns a
+	// server's address is its name: servers come and go, and keys move with that.
 	Discovery string   `yaml:"discovery"`
 	Sentinel  Sentinel `yaml:"sentinel"`
+	DNS       DNS      `yaml:"dns"`
 	// Database is the one on the servers that holds the pool's keys, and that
 	// clients see as database 0: 0 to 2,147,483,646.
 	Database int `yaml:"database"`
@@ -105,6 +108,16 @@ type Sentinel struct {
 	Auth Auth `yaml:"auth"`
 }
 
+// DNS is how names are looked up, for discovery: dns.
+type DNS struct {
+	// Server is whom to ask: the IP address and port of a DNS server, such as
+	// 127.0.0.1:8600. Empty: whom the system asks.
+	Server string `yaml:"server"`
+	// Interval is between two look-ups: 1s to 1h. When the servers give cause, they are looked
+	// up sooner.
+	Interval Duration `yaml:"interval"`
+}
+
 // UnmarshalText reads a node that is written as its address alone.
 func (n *Node) UnmarshalText(text []byte) error {
 	n.Address = string(text)
@@ -171,6 +184,7 @@ func DefaultPool() *Pool {
 		Hash:           "xxh64",
 		HashTag:        "{}",
 		Discovery:      "static",
+		DNS:            DNS{Interval: 5 * Second},
 		OnNodeDown:     whenDown[0],
 		OnNodeReturn:   whenBack[0],
 		RefugeDatabase: 15,

@@ -71,7 +71,11 @@ func (v *validator) reroutes(path string, p *Pool, t *Topology) {
 		v.fault(path+".embedded", "must be left out with on_node_down: reroute: embedded servers end with this process; have nodes")
 	}
 	if p.Discovery != "static" {
-		v.fault(path+".discovery", "must be static with on_node_down: reroute: where a failover brings back a server's keys, nothing is to be rerouted")
+		why := "where a failover brings back a server's keys, nothing is to be rerouted"
+		if p.ByDNS() {
+			why = "where keys move whenever servers come and go, what is old cannot be told"
+		}
+		v.fault(path+".discovery", "must be static with on_node_down: reroute: %s", why)
 	}
 	if p.Database != 0 {
 		v.fault(path+".database", "must be 0 with on_node_down: reroute, is %d: the servers are to be the pool's alone", p.Database)

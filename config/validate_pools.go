@@ -53,7 +53,7 @@ func (v *validator) pool(path string, p *Pool) {
 	}
 	inRange(v, path+".embedded", p.Embedded, 0, 16)
 	v.discovery(path, p)
-	v.nodes(path+".nodes", p.Nodes, p.Discovered())
+	v.nodes(path+".nodes", p)
 	inRange(v, path+".database", p.Database, 0, maxDatabase)
 	v.placement(path, p)
 	if n := len(p.HashTag); n != 0 && (n != 2 || strings.ContainsFunc(p.HashTag, notVisible)) {
@@ -84,11 +84,12 @@ func (v *validator) health(path string, h *Health) {
 	inRange(v, path+".max_down_percent", h.MaxDownPercent, 0, 100)
 }
 
-func (v *validator) nodes(path string, nodes []Node, sentinel bool) {
+func (v *validator) nodes(path string, p *Pool) {
+	nodes, sentinel := p.Nodes, p.Discovered()
 	names, places := map[string]int{}, map[string]int{}
 	for i, n := range nodes {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		v.node(at, n, sentinel)
+		v.node(at, n, p)
 		name := n.name()
 		first, twice := names[name]
 		switch {
@@ -118,16 +119,20 @@ func (v *validator) nodes(path string, nodes []Node, sentinel bool) {
 // name is the node's, also if the file has none.
 func (n *Node) name() string { return cmp.Or(n.Name, n.Address, n.Master) }
 
-func (v *validator) node(path string, n Node, sentinel bool) {
+func (v *validator) node(path string, n Node, p *Pool) {
 	if len(n.Name) > maxName || strings.ContainsFunc(n.Name, notVisible) {
 		v.fault(path+".name", "must be at most %d visible ASCII characters, is %q", maxName, clip(n.Name))
 	}
-	if sentinel {
+	if p.Discovered() {
 		v.master(path, n)
 		return
 	}
 	if n.Master != "" {
 		v.fault(path+".master", "is for discovery: sentinel")
+	}
+	if p.ByDNS() {
+		v.dnsName(path, n)
+		return
 	}
 	v.serverAddress(path+".address", n.Address)
 }

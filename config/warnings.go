@@ -46,7 +46,7 @@ func (v *validator) poolWarnings(path string, p *Pool, d *decoder) {
 			nameless++
 		}
 	}
-	if nameless > 0 && p.Distribution != "jump" {
+	if nameless > 0 && p.Distribution != "jump" && !p.ByDNS() {
 		v.fault(path+".nodes", "%d of %d have no name, so their addresses decide which keys they get: "+
 			"a server that moves to another address loses its keys", nameless, len(p.Nodes))
 	}

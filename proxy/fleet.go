@@ -151,7 +151,7 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 	m := s.mergeInto(seq, cmd, f.Count)
 	m.fleet = fleet{scope: s.scope, first: f.First, snapshot: s.core.snapshot, sections: sections, view: view}
 	for part := range f.Count {
-		m.addPart(s.core.snapshot.Servers[f.First+int32(part)].Name, 0)
+		m.addPart(s.core.snapshot.Servers[f.Place(part).Server].Name, 0)
 	}
 	for part := range f.Count {
 		s.connTo(f.Place(part)).Send(m, uint64(part), infoRequest, false, false)
@@ -161,8 +161,11 @@ func (s *Session) infoFrom(seq uint64, cmd *command.Command, sections []string, 
 func (c *Core) serverStates() []local.ServerState {
 	var states []local.ServerState
 	for i, n := range c.nodes {
-		server := c.Servers[i]
-		states = append(states, local.ServerState{Pool: server.Pool, Name: server.Name, Address: cmp.Or(n.Address(), server.Address), Replica: i >= len(c.snapshot.Servers), Down: n.Down(),
+		server, replica := c.Servers[i], i >= len(c.snapshot.Servers)
+		if !replica && !c.snapshot.Has(int32(i)) {
+			continue
+		}
+		states = append(states, local.ServerState{Index: i, Pool: server.Pool, Name: n.Name(), Address: cmp.Or(n.Address(), server.Address), Replica: replica, Down: n.Down(),
 			Version: server.Learned.Version(), InFlight: n.InFlight()})
 	}
 	return states
@@ -182,7 +185,7 @@ func (m *merge) emitInfo() {
 	used := map[int32]bool{}
 	m.fleet.snapshot.Refuges(m.fleet.scope, func(p router.Place) { used[p.Server] = true })
 	for i := range m.parts {
-		view.Totals.Add(m.parts[i].Node, m.parts[i].Reply, used[f.First+int32(i)])
+		view.Totals.Add(m.parts[i].Node, m.parts[i].Reply, used[f.Place(i).Server])
 	}
 	m.emit(s.core.Local.AppendInfo(nil, s.client.Protocol, m.fleet.sections, view))
 }

@@ -35,16 +35,23 @@ func (c *Core) group(f router.Fleet) *pubsub.Group {
 		c.groups = map[int32]*pubsub.Group{}
 	}
 	c.groups[f.First] = g
+	c.addHubs(g, f)
+	return g
+}
+
+// addHubs makes those hubs of a fleet that its group has yet to get: of servers, and of
+// slots below them, so that a hub's number in the group is that of its slot.
+func (c *Core) addHubs(g *pubsub.Group, f router.Fleet) {
+	last := f.Place(f.Count - 1).Server
 	first := len(c.hubs)
-	for i := range f.Count {
-		h := &hub{core: c, server: f.Place(i).Server, group: g}
-		h.line = g.AddLine(h, c.snapshot.Servers[h.server].Name)
+	for server := f.First + int32(g.Lines()); server <= last; server++ {
+		h := &hub{core: c, server: server, group: g}
+		h.line = g.AddLine(h, c.snapshot.Servers[server].Name)
 		c.hubs = append(c.hubs, h)
 	}
 	for _, h := range c.hubs[first:] {
 		h.conn = c.nodes[h.server].Hub(h, max(leastMessage, c.Limits.Request.Request))
 	}
-	return g
 }
 
 // listeningBytes is about how much memory the loop's subscriptions take.

@@ -9,7 +9,7 @@ import (
 // The view may change between the commands of a transaction. What was found of its place
 // before is found anew.
 
-const errScattered = "EXECABORT Transaction discarded because its keys have moved where it cannot be executed: a server is out, or back."
+const errScattered = "EXECABORT Transaction discarded because its keys have moved where it cannot be executed: a server is out or back, or has come or gone."
 
 // at takes a place for the transaction's.
 func (tx *transaction) at(p router.Place, found *router.Snapshot) {
@@ -34,7 +34,7 @@ func (s *Session) followView() bool {
 	switch {
 	case !tx.placed || tx.epoch == snapshot.Epoch || tx.lost:
 		return true
-	case tx.lease != nil && tx.place.Rerouted:
+	case tx.lease != nil && (tx.place.Rerouted || tx.lease.Ending()): // they may live elsewhere now
 		s.loseWatched()
 		return true
 	case tx.lease != nil: // it would have been lost with its server

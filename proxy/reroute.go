@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"slices"
-
 	"ringmain/backend"
 	"ringmain/router"
 )
@@ -94,11 +92,7 @@ func (c *Core) Serve(pool router.Scope, view router.View, first int, servers []S
 		n.Release()
 	}
 	c.leaveRefuges(before)
-	for _, s := range slices.Clone(c.sessions) {
-		if s.tracking != nil && s.client.Tracking.Broadcast {
-			s.trackEverywhere()
-		}
-	}
+	c.trackAnew()
 }
 
 // leaveRefuges ends the leases to refuges that are not used any more.

@@ -11,7 +11,7 @@ import (
 // next one goes on.
 func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 	all, f := s.core.snapshot.Fleet(s.scope), s.keyFleet()
-	cursors := fanout.Cursors{Places: all.Count}
+	cursors := fanout.Cursors{Places: all.Span}
 	if all.Refuge != 0 {
 		cursors.Places *= 2 // refuges have the upper half of the numbers
 	}
@@ -53,7 +53,7 @@ func (s *Session) scan(cmd *command.Command, r *resp.Request, size int) bool {
 func scanNumber(all router.Fleet, p router.Place) int {
 	n := int(p.Server - all.First)
 	if p.Rerouted {
-		n += all.Count
+		n += all.Span
 	}
 	return n
 }

@@ -53,7 +53,7 @@ func (s *Session) sendParts(cmd *command.Command, name []byte, args [][]byte, st
 		}
 	}
 	for g := range groups {
-		m.addPart(c.Servers[place(g).Server].Name, len(c.split.KeysOf(g)))
+		m.addPart(c.nodes[place(g).Server].Name(), len(c.split.KeysOf(g)))
 	}
 	for g := range groups {
 		part := fanout.AppendRequest(s.scratch(), name, args, step, c.split.KeysOf(g))

@@ -141,9 +141,11 @@ func coldCore(b testing.TB, pool router.Pool, n int, readers [][]int32, replicas
 			Records: local.NewRecords(0, 10*time.Millisecond, 128)}, Memory: NewMemory(1<<30, 1), Peers: &Peers{}, Log: log,
 	}
 	cfg.Readers = readers
-	for i := range n + len(replicas) {
+	for i := range max(n, pool.Slots) + len(replicas) {
 		name := string(rune('a' + i))
-		if i < n {
+		if i >= n && pool.Slots > 0 {
+			name = "" // a slot without a server
+		} else if i < n {
 			pool.Servers = append(pool.Servers, router.Server{Name: name, Weight: 1})
 		} else {
 			name = replicas[i-n]

@@ -47,20 +47,25 @@ func StartRelay(t testing.TB, target string) *Relay {
 // NewRelay listens on a free loopback port and relays to target, host:port. The
 // caller must Close it.
 func NewRelay(target string) (*Relay, error) {
-	r := &Relay{target: target}
-	r.changed.L = &r.mu
 	var err error
 	for range startTries {
 		var port int
 		if port, err = freePort(); err != nil {
 			return nil, err
 		}
-		r.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if err = r.Up(); err == nil {
+		var r *Relay
+		if r, err = NewRelayAt(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), target); err == nil {
 			return r, nil
 		}
 	}
 	return nil, err
+}
+
+// NewRelayAt is NewRelay at a given address, host:port.
+func NewRelayAt(addr, target string) (*Relay, error) {
+	r := &Relay{addr: addr, target: target}
+	r.changed.L = &r.mu
+	return r, r.Up()
 }
 
 // Addr is where the relay listens, also while it is down.

@@ -43,6 +43,7 @@ type View struct {
 
 // ServerState is how a server stands with the loop that tells.
 type ServerState struct {
+	Index      int // in what Verdicts gives
 	Pool, Name string
 	Replica    bool
 	Address    string // "": that is not known
@@ -260,13 +261,13 @@ func (a *Answers) serversSection(v *View) string {
 			state = "down"
 		}
 		switch {
-		case i >= len(verdicts):
-		case s.Down && !verdicts[i].Down:
+		case s.Index >= len(verdicts):
+		case s.Down && !verdicts[s.Index].Down:
 			judged = ",reason=connections to it fail" // a verdict may follow
 		default:
-			judged = verdicts[i].fields()
-			if verdicts[i].Down {
-				state = verdicts[i].State
+			judged = verdicts[s.Index].fields()
+			if verdicts[s.Index].Down {
+				state = verdicts[s.Index].State
 			}
 		}
 		fmt.Fprintf(&text, "server%d:name=%s,pool=%s,state=%s,version=%s,address=%s,in_flight=%d%s\r\n", i, s.Name, s.Pool, state, s.Version, s.Address, s.InFlight, judged)

@@ -104,7 +104,7 @@ func TestAuthKnowsTheDefaultUserWithoutAPasswordOnly(t *testing.T) {
 func viewOf(own int, info string) *View {
 	v := &View{Totals: NewTotals(own, 0), Counts: &Counts{Commands: make([]CommandCount, command.Len()+1), Errors: map[string]uint64{"ERR": 2, "WRONGTYPE": 1},
 		Received: 100, Sent: 200, Blocked: 3, Tracking: 4},
-		Servers: []ServerState{{Pool: "p", Name: "a", Address: "h:1", Version: "7.0.15", InFlight: 5}, {Pool: "p", Name: "b", Down: true}, {Pool: "q", Name: "c"}}}
+		Servers: []ServerState{{Pool: "p", Name: "a", Address: "h:1", Version: "7.0.15", InFlight: 5}, {Index: 1, Pool: "p", Name: "b", Down: true}, {Index: 3, Pool: "q", Name: "c"}}}
 	v.Counts.Commands[command.ByName([]byte("get")).ID()] = CommandCount{Calls: 2, Failed: 1, Rejected: 3, Spent: 5 * time.Microsecond}
 	v.Totals.Add("a", [][]byte{redcon.AppendBulkString(nil, info)}, false)
 	return v
@@ -113,7 +113,7 @@ func viewOf(own int, info string) *View {
 func TestInfoDoesNotGiveAnEarlierVerdictForWhatConnectionsMeetNow(t *testing.T) {
 	a := answers()
 	a.Verdicts = func() []Verdict {
-		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Down: true, State: "rerouted", Since: time.Unix(7, 0), Reason: "loads its data"}}
+		return []Verdict{{Since: time.Unix(5, 0), Reason: "answers again"}, {Since: time.Unix(6, 0)}, {Reason: "of a slot without a server"}, {Down: true, State: "rerouted", Since: time.Unix(7, 0), Reason: "loads its data"}}
 	}
 	text := string(a.AppendInfo(nil, 2, []string{"servers"}, viewOf(0, "")))
 	for _, want := range []string{"in_flight=5,since=5,reason=answers again\r\n", "name=b,pool=p,state=down,version=,address=,in_flight=0,reason=connections to it fail\r\n",

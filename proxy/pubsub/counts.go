@@ -28,7 +28,17 @@ type poolCounts struct {
 type seat struct {
 	clients int
 	left    uint64 // how many clients have ceased to listen
-	holds   []hold // by the pool's server
+	// holds are by the pool's server. Servers may come, of which other loops know
+	// already: see hold.
+	holds []hold
+}
+
+// hold is what a server has of the seat.
+func (s *seat) hold(server int) (h hold) {
+	if server < len(s.holds) {
+		h = s.holds[server]
+	}
+	return h
 }
 
 // hold is what a server has of a seat.
@@ -92,9 +102,9 @@ func (c *Counts) client(name string, s *seat, by int) {
 
 // server notes what a server has of a seat: the first two of now.
 func (c *Counts) server(pool int32, s *seat, server int, now hold) {
-	h := &s.holds[server]
+	h := s.hold(server)
 	now.began, now.lapses = h.began, h.lapses
-	if now == *h { // read without the lock: nobody but the seat's loop changes it
+	if now == h { // read without the lock: nobody but the seat's loop changes it
 		return
 	}
 	c.mu.Lock()
@@ -107,7 +117,10 @@ func (c *Counts) server(pool int32, s *seat, server int, now hold) {
 	if h.sure && !now.sure {
 		now.lapses++
 	}
-	*h = now
+	for len(s.holds) <= server {
+		s.holds = append(s.holds, hold{})
+	}
+	s.holds[server] = now
 }
 
 // each calls f with the seats to which a message of that kind (Channel or Shard) goes, one
@@ -170,8 +183,12 @@ func (c *Counts) Patterns(pool int32) (clients, own int) {
 	defer c.mu.RUnlock()
 	if p := c.pools[pool]; p != nil {
 		for _, seats := range p.seats[Pattern] {
-			for server := range seats[0].holds { // a pattern counts once on each
-				if slices.ContainsFunc(seats, func(s *seat) bool { return s.holds[server].possible }) {
+			most := 0
+			for _, s := range seats {
+				most = max(most, len(s.holds))
+			}
+			for server := range most { // a pattern counts once on each
+				if slices.ContainsFunc(seats, func(s *seat) bool { return s.hold(server).possible }) {
 					own++
 				}
 			}

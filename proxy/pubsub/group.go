@@ -59,6 +59,9 @@ func NewGroup(counts *Counts, pool int32) *Group {
 	return g
 }
 
+// Lines is how many lines the group has.
+func (g *Group) Lines() int { return len(g.lines) }
+
 // Bytes is about how much memory all subscriptions take.
 func (g *Group) Bytes() int { return g.bytes }
 

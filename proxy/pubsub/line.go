@@ -42,13 +42,18 @@ type request struct {
 	on    bool
 }
 
-// AddLine adds the line to the group's next server; all are added before the group is used.
-// name is for people.
+// AddLine adds the line to the group's next server. name is for people.
 func (g *Group) AddLine(server Server, name string) *Line {
 	l := &Line{g: g, number: len(g.lines), server: server, name: name}
 	g.lines = append(g.lines, l)
+	for t := g.first; t != nil; t = t.next {
+		t.states = append(t.states, state{})
+	}
 	return l
 }
+
+// Rename tells that the line, which is not up, is to another server from now on.
+func (l *Line) Rename(name string) { l.name = name }
 
 // Up tells that the connection is there, and has the server subscribed to all that is
 // wanted.

@@ -40,7 +40,7 @@ func (c *Counts) NewPublishing(pool int32, kind Kind, channel []byte, server int
 	}
 	m.begun = p.begun
 	p.each(kind, channel, func(s *seat) {
-		h := &s.holds[server]
+		h := s.hold(server)
 		t := taken{seat: s, possible: h.possible, left: s.left, lapses: h.lapses}
 		if h.sure {
 			t.clients = s.clients
@@ -62,13 +62,13 @@ func (m *Publishing) Receivers(n int64) int64 {
 		if t.possible {
 			own++
 		}
-		if t.seat.holds[m.server].lapses == t.lapses {
+		if t.seat.hold(m.server).lapses == t.lapses {
 			clients += max(0, int64(t.clients)-int64(t.seat.left-t.left))
 		}
 	}
 	if p := c.pools[m.pool]; p != nil && p.begun != m.begun {
 		p.each(m.kind, m.channel, func(s *seat) {
-			if s.holds[m.server].began > m.begun {
+			if s.hold(m.server).began > m.begun {
 				own++
 			}
 		})
