@@ -356,24 +356,6 @@ func (c *Conn) attemptFailed(what string, cause error) {
 // whoever has decided that has said so.
 func (c *Conn) isThere() bool { return c.attempt.address == c.node.address }
 
-// failAll fails every awaited request. Those that end beyond left, counted in
-// the connection's stream, never left whole, so the server cannot have executed
-// them.
-func (c *Conn) failAll(l loss, left uint64) {
-	for n := c.queue.len(); n > 0; n-- {
-		c.uncount(c.queue.at(c.queue.head))
-		e := *c.queue.at(c.queue.head)
-		c.queue.pop()
-		switch {
-		case e.to == nil:
-		case e.end > left:
-			e.to.Failed(e.seq, l.certain)
-		default:
-			e.to.Failed(e.seq, l.of(&e))
-		}
-	}
-}
-
 // carries reports whether requests went out on the connection: it is ready, or was until
 // it was given up in this iteration.
 func (c *Conn) carries() bool { return c.state == ready || c.state == closing && c.lost.wasReady }

@@ -59,3 +59,21 @@ func (n *Node) lostAt(address, what string) loss {
 func (n *Node) late(timeout time.Duration) loss {
 	return n.lost(fmt.Sprintf("did not answer within %v", timeout))
 }
+
+// failAll fails every awaited request. Those that end beyond left, counted in
+// the connection's stream, never left whole, so the server cannot have executed
+// them.
+func (c *Conn) failAll(l loss, left uint64) {
+	for n := c.queue.len(); n > 0; n-- {
+		c.uncount(c.queue.at(c.queue.head))
+		e := *c.queue.at(c.queue.head)
+		c.queue.pop()
+		switch {
+		case e.to == nil:
+		case e.end > left:
+			e.to.Failed(e.seq, l.certain)
+		default:
+			e.to.Failed(e.seq, l.of(&e))
+		}
+	}
+}
