@@ -140,7 +140,7 @@ type PoolTimeouts struct {
 // of its own. One that is down gets no commands, which are answered with CLUSTERDOWN at
 // once, until it is up again.
 type Health struct {
-	// Interval is between two probes of a server: 50ms to 10m.
+	// Interval is between the beginnings of two probes of a server: 50ms to 10m.
 	Interval Duration `yaml:"interval"`
 	// Timeout bounds a probe, dialling included: 10ms to 1m.
 	Timeout Duration `yaml:"timeout"`

@@ -13,9 +13,9 @@ type Detector struct {
 // server is what a Detector knows of a server.
 type server struct {
 	verdict Verdict
-	// next is when it is to be probed; probing: a probe is under way.
-	next    time.Time
-	probing bool
+	// next is when it is to be probed; probing: a probe is under way, since started.
+	next, started time.Time
+	probing       bool
 	// failures and successes are the probes in a row.
 	failures, successes int
 	// busy is since when it is; zero: it is not.
@@ -67,7 +67,7 @@ func (d *Detector) Verdict(server int) Verdict { return d.servers[server].verdic
 func (d *Detector) Due(now time.Time) (due []int) {
 	for i := range d.servers {
 		if s := &d.servers[i]; !s.probing && !s.retired && !now.Before(s.next) {
-			s.probing = true
+			s.probing, s.started = true, now
 			due = append(due, i)
 		}
 	}
@@ -116,7 +116,11 @@ func (d *Detector) Replaced(now time.Time, server int, reason string) Verdict {
 func (d *Detector) Probed(now time.Time, server int, o Outcome, slow bool) (Change, bool) {
 	s := &d.servers[server]
 	s.probing = false
-	s.next = now.Add(d.pause())
+	// From beginning to beginning: a server that hangs is found down no later because each
+	// probe takes its time.
+	if s.next = s.started.Add(d.pause()); s.next.Before(now.Add(suspicion)) {
+		s.next = now.Add(suspicion)
+	}
 	switch d.judged(now, s, o, slow) {
 	case OK:
 		s.failures, s.refused = 0, false
@@ -172,7 +176,7 @@ func (d *Detector) fall(now time.Time, s *server, reason string) {
 	s.verdict = Verdict{State: Down, Since: now, Reason: reason, Falls: s.verdict.Falls + 1}
 }
 
-// pause is how long to wait after a probe: about the interval.
+// pause is how long to wait from one probe to the next: about the interval.
 func (d *Detector) pause() time.Duration {
 	jitter := 0.9 + 0.2*d.random()
 	return time.Duration(jitter * float64(d.settings.Interval))

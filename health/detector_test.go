@@ -306,3 +306,26 @@ func TestAServerThatIsRetiredIsNotProbedUntilAnotherTakesItsPlace(t *testing.T) 
 		t.Errorf("%d probes of the other one", c.probes)
 	}
 }
+
+// Each probe of a server that hangs takes its whole timeout, and is followed by the next one
+// all the same when an interval has passed.
+func TestAServerThatHangsIsFoundDownAfterSoManyIntervalsAndATimeout(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	for _, random := range []float64{0, 0.5, 0.999} {
+		d := NewDetector(1, usual, start, func() float64 { return random })
+		now, answer := start, time.Time{}
+		for d.Verdict(0).State == Up && now.Before(start.Add(time.Minute)) {
+			now = now.Add(10 * time.Millisecond)
+			if len(d.Due(now)) > 0 {
+				answer = now.Add(timeout)
+			}
+			if now.Equal(answer) {
+				d.Probed(now, 0, silent(now), false)
+			}
+		}
+		intervals := time.Duration(1.1 * float64(time.Duration(usual.Fall)*usual.Interval))
+		if took := now.Sub(start); took > intervals+timeout+20*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	}
+}
