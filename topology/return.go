@@ -100,29 +100,56 @@ func (c *Controller) firstLook(i int) (emptied string, err error) {
 	if err := c.takeOver(i, g, false); err != nil {
 		return "", err
 	}
-	if c.servers[i].adopted == adoptData {
+	if s := &c.servers[i]; s.adopted == adoptData {
+		if s.flagged != "" {
+			return s.flagged, c.empty(i)
+		}
 		return "", nil
 	}
 	return "it was out of reach when this program started", nil
 }
 
-// collect takes over what loops have recorded for a server.
+const (
+	// maxRecord bounds the keys that are remembered of a server, in bytes: what loops hand
+	// over before each attempt to clean it adds up.
+	maxRecord = 16 << 20
+	// keyCost is what a key takes besides its own bytes, about.
+	keyCost = 48
+)
+
+// collect takes over what loops have recorded for a server. Once a flag is up the server is
+// emptied, and nothing more need be remembered.
 func (c *Controller) collect(i int) {
 	s := &c.servers[i]
 	a := c.world.Absence(i)
-	if s.record == nil {
-		s.record = map[string]struct{}{}
-	}
-	for _, key := range a.Keys {
-		s.record[key] = struct{}{}
-	}
 	switch {
 	case s.flagged != "":
-	case a.Incomplete:
+	case a.Incomplete || !s.remember(a.Keys):
 		s.flagged = "too many keys were written meanwhile to be remembered"
 	case a.Flushed:
 		s.flagged = "a flush has passed meanwhile"
 	}
+	if s.flagged != "" {
+		s.record = nil
+	}
+}
+
+// remember adds keys to the record. It reports false if that becomes too large.
+func (s *server) remember(keys []string) bool {
+	if s.record == nil {
+		s.record = map[string]struct{}{}
+	}
+	size := 0
+	for key := range s.record {
+		size += len(key) + keyCost
+	}
+	for _, key := range keys {
+		if _, known := s.record[key]; !known {
+			s.record[key] = struct{}{}
+			size += len(key) + keyCost
+		}
+	}
+	return size <= maxRecord
 }
 
 // clean rids a server, which is known, of what may be old. It returns why all of it had to
@@ -133,6 +160,9 @@ func (c *Controller) clean(i int, runID string) (emptied string, err error) {
 		return "", err
 	}
 	s := &c.servers[i]
+	if _, ours := readMarker(mark, c.set.Pool); mark != "" && !ours && s.adopted != adoptEmpty {
+		return "", c.refuseStranger(i, &sighting{data: true, refuge: true}) // it was given to others meanwhile
+	}
 	if emptied = c.mustEmpty(i, runID, mark); emptied != "" {
 		err = c.empty(i)
 	} else {

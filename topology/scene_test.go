@@ -1,0 +1,131 @@
+package topology
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ringmain/router"
+)
+
+// A scene is a Controller whose servers are those of a walk, but answer at once. It is the
+// Controller's World.
+type scene struct {
+	*Controller
+	t       *testing.T
+	servers []*walkServer
+	away    [walkServers]bool // they do not answer
+	refuses []string          // commands that all of them refuse
+	absence [walkServers]Absence
+	uses    []Use // as served last
+	told    [walkServers]Status
+	now     time.Time
+}
+
+func newScene(t *testing.T) *scene {
+	s := &scene{t: t, servers: newWalk(0, "").servers, now: time.Unix(1, 0)}
+	set := Settings{
+		Pool: "main", Refuge: walkRefuge, MostOut: 1, Incarnation: "me", Interval: time.Second,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Told: func(i int, st Status) { s.told[i] = st },
+	}
+	for i, server := range s.servers {
+		set.Nodes, set.Addresses = append(set.Nodes, server.name), append(set.Addresses, "host:"+strconv.Itoa(i))
+	}
+	s.Controller = New(set, s)
+	return s
+}
+
+// begin starts the Controller.
+func (s *scene) begin() {
+	s.t.Helper()
+	if !s.start() {
+		s.t.Fatal("the pool is not served")
+	}
+}
+
+// goesOn has the Controller do what there is to do after some time.
+func (s *scene) goesOn() {
+	s.now = s.now.Add(s.set.Interval)
+	s.step()
+}
+
+func (s *scene) Now() time.Time      { return s.now }
+func (s *scene) Wait(time.Time) bool { return false }
+
+func (s *scene) Call(server, _ int, args ...string) ([]byte, error) {
+	switch {
+	case s.away[server]:
+		return nil, errors.New("is unreachable")
+	case slices.Contains(s.refuses, args[0]):
+		return []byte("-ERR unknown command\r\n"), nil
+	}
+	return []byte(s.servers[server].execute(&walk{}, nil, args)), nil
+}
+
+func (s *scene) Fall(int, string)                {}
+func (s *scene) Hold(int, router.View, []Left)   {}
+func (s *scene) Serve(_ router.View, uses []Use) { s.uses = uses }
+
+func (s *scene) Absence(server int) Absence {
+	a := s.absence[server]
+	s.absence[server].Keys = nil
+	return a
+}
+
+func (s *scene) Forget(server int) { s.absence[server] = Absence{} }
+
+func TestTheRecordOfAServerThatCannotBeCleanedIsBounded(t *testing.T) {
+	s := newScene(t)
+	s.begin()
+	s.Judge(0, "does not answer")
+	s.goesOn()
+	s.refuses = []string{"UNLINK", "FLUSHALL"}
+	s.Judge(0, "")
+	for turn := range 10 {
+		for i := range 40 {
+			s.absence[0].Keys = append(s.absence[0].Keys, strings.Repeat("k", 100_000)+strconv.Itoa(turn*40+i))
+		}
+		s.goesOn()
+	}
+	size := 0
+	for key := range s.Controller.servers[0].record {
+		size += len(key)
+	}
+	if size > maxRecord {
+		t.Errorf("%d bytes of keys are remembered", size)
+	}
+	if s.told[0].InUse {
+		t.Error("the server is in use, uncleaned")
+	}
+	s.refuses = nil
+	s.servers[0].data.home["old"] = 1
+	s.goesOn()
+	if left := s.servers[0].data.home; !s.told[0].InUse || len(left) > 0 {
+		t.Errorf("the server is told to be %+v, and has %v", s.told[0], left)
+	}
+}
+
+func TestAServerThatIsAdoptedWithItsDataIsEmptiedIfAFlushHasPassedMeanwhile(t *testing.T) {
+	s := newScene(t)
+	s.away[0] = true
+	s.begin()
+	s.goesOn()
+	if !s.told[0].Rerouted {
+		t.Fatalf("the server out of reach is told to be %+v", s.told[0])
+	}
+	s.away[0], s.servers[0].data.home["old"] = false, 1
+	s.goesOn()
+	s.absence[0].Flushed = true
+	s.goesOn()
+	if err := s.adopt(false); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.servers[0].data.home; !s.told[0].InUse || len(left) > 0 {
+		t.Errorf("the server is told to be %+v, and has %v", s.told[0], left)
+	}
+}
