@@ -7,10 +7,14 @@ import "ringmain/router"
 func (c *Controller) returns(i int) bool {
 	s := &c.servers[i]
 	emptied, err := c.tryReturn(i)
-	if err != nil {
-		if !s.stranger {
-			c.troubled(i, err)
-		}
+	switch {
+	case err == nil:
+	case s.stranger: // clients and the operator are to know
+		c.serve()
+		c.told(i)
+		return false
+	default:
+		c.troubled(i, err)
 		return false
 	}
 	s.trouble, s.retry = "", c.world.Now()

@@ -129,3 +129,16 @@ func TestAServerThatIsAdoptedWithItsDataIsEmptiedIfAFlushHasPassedMeanwhile(t *t
 		t.Errorf("the server is told to be %+v, and has %v", s.told[0], left)
 	}
 }
+
+func TestClientsAndOperatorsAreToldWhyAServerThatIsFoundLaterIsNotUsed(t *testing.T) {
+	s := newScene(t)
+	s.away[0], s.away[1] = true, true // more than may be rerouted
+	s.begin()
+	s.away[0], s.servers[0].data.home["foreign"] = false, 1
+	s.goesOn()
+	s.goesOn()
+	const want = "ringmain adopt main"
+	if !strings.Contains(s.told[0].Reason, want) || !strings.Contains(s.uses[0].Down, want) {
+		t.Errorf("told: %+v; clients: %+v", s.told[0], s.uses[0])
+	}
+}
