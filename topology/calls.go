@@ -80,12 +80,16 @@ func (c *Controller) mark(server int, epoch uint64) error {
 func (c *Controller) markerOf(server int, epoch uint64) string {
 	m := marker{Pool: c.set.Pool, Epoch: epoch, Incarnation: c.set.Incarnation, RunID: c.servers[server].runID}
 	for i := range c.servers {
-		if c.known[c.servers[i].name] {
-			m.Servers = append(m.Servers, c.servers[i].name)
+		if name := c.member(i); c.known[name] {
+			m.Servers = append(m.Servers, name)
 		}
 	}
 	return m.encode()
 }
+
+// member is what markers call a server that has been in use: another one that gets its name
+// may be anybody's.
+func (c *Controller) member(i int) string { return c.set.Nodes[i] + " " + c.set.Addresses[i] }
 
 // markOthers writes the marker of an epoch on all that are up, but not on one.
 func (c *Controller) markOthers(except int, epoch uint64) error {

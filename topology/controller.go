@@ -20,8 +20,8 @@ type Controller struct {
 
 	// The rest belongs to Run.
 	servers []server
-	wanted  []wish // as taken over last
-	known   map[string]bool
+	wanted  []wish          // as taken over last
+	known   map[string]bool // by member, those that have been in use
 	epoch   uint64
 	ended   string // why rerouting has ended; "": it has not
 	ending  bool   // and is to be carried out

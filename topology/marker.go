@@ -16,7 +16,7 @@ type marker struct {
 	Incarnation string `json:"incarnation"`
 	// RunID is of the process that it was written to: it says nothing of another one.
 	RunID string `json:"run_id"`
-	// Servers are the names of all that have been in use.
+	// Servers are all that have been in use: see Controller.member.
 	Servers []string `json:"servers"`
 }
 
@@ -31,9 +31,10 @@ func (m *marker) encode() string {
 	return string(b)
 }
 
-// readMarker reports false for what is no marker of the pool.
+// readMarker reports false for what is no marker of the pool, or not written as encode does:
+// what a later version says is not understood.
 func readMarker(text, pool string) (m marker, ok bool) {
-	if text == "" || len(text) > maxMarker || json.Unmarshal([]byte(text), &m) != nil {
+	if text == "" || len(text) > maxMarker || json.Unmarshal([]byte(text), &m) != nil || m.encode() != text {
 		return marker{}, false
 	}
 	return m, m.Pool == pool && m.Epoch > 0
@@ -73,7 +74,7 @@ func lastView(seen []*sighting, quorum int) (last marker, ok bool) {
 	return last, ok
 }
 
-// knownFrom gives the names that any marker says have been in use.
+// knownFrom gives those that any marker says have been in use.
 func knownFrom(seen []*sighting) map[string]bool {
 	names := map[string]bool{}
 	for _, g := range seen {

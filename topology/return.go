@@ -68,7 +68,7 @@ func (c *Controller) tryReturn(i int) (emptied string, err error) {
 		return "", err
 	}
 	c.world.Forget(i)
-	s.record, s.flagged, s.adopted = nil, "", notAdopted
+	s.record, s.flagged, s.adopted, s.stranger = nil, "", notAdopted, false
 	c.serve()
 	return emptied, nil
 }
@@ -203,7 +203,7 @@ func (c *Controller) comeBack(i int, runID string) router.View {
 	s := &c.servers[i]
 	s.state, s.runID, s.since, s.reason = up, runID, c.world.Now(), "is back"
 	s.owing, s.used = false, false
-	c.known[s.name] = true
+	c.known[c.member(i)] = true
 	for k := range c.servers {
 		if k != i && c.servers[k].used {
 			c.servers[k].owing = true

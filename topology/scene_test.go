@@ -130,6 +130,68 @@ func TestAServerThatIsAdoptedWithItsDataIsEmptiedIfAFlushHasPassedMeanwhile(t *t
 	}
 }
 
+// restarted is a scene with the same servers, the first at an address, and another process in
+// front of them.
+func (s *scene) restarted(address string) *scene {
+	next := newScene(s.t)
+	next.servers, next.set.Incarnation, next.set.Addresses[0] = s.servers, "next", address
+	return next
+}
+
+func TestAServerAtAnotherAddressIsAnotherServer(t *testing.T) {
+	for address, foreign := range map[string]bool{"host:0": false, "elsewhere:0": true} {
+		s := newScene(t)
+		s.begin()
+		s.servers[0].data, s.servers[0].runID = noData(), "another"
+		s.servers[0].data.home["old"] = 1
+		next := s.restarted(address)
+		next.begin()
+		if kept := len(s.servers[0].data.home) > 0; kept != foreign || next.told[0].InUse == foreign {
+			t.Errorf("the server at %s is told to be %+v, and has %v", address, next.told[0], s.servers[0].data.home)
+		}
+	}
+}
+
+func TestAServerThatWasGivenToOthersWhileItWasOutIsLeftAlone(t *testing.T) {
+	for what, mark := range map[string]string{
+		"another pool":    `{"pool":"other","epoch":7,"incarnation":"x","run_id":"r1","servers":null}`,
+		"a later version": `{"version":2,"pool":"main","epoch":7,"incarnation":"x","run_id":"r1","servers":null}`,
+		"who knows":       "version-9",
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newScene(t)
+			s.begin()
+			s.Judge(0, "does not answer")
+			s.goesOn()
+			s.servers[0].data.marker = mark
+			s.servers[0].data.home["foreign"] = 1
+			s.Judge(0, "")
+			for range 3 {
+				s.goesOn()
+			}
+			if s.told[0].InUse || !strings.Contains(s.told[0].Reason, "foreign keys in database 15") || len(s.servers[0].data.home) == 0 {
+				t.Errorf("the server is told to be %+v, and has %v", s.told[0], s.servers[0].data.home)
+			}
+			if err := s.adopt(false); err == nil || len(s.servers[0].data.home) == 0 {
+				t.Error("it is adopted with what it has")
+			}
+			if err := s.adopt(true); err != nil || !s.told[0].InUse || len(s.servers[0].data.home) > 0 {
+				t.Errorf("adopted empty (%v), it is told to be %+v, and has %v", err, s.told[0], s.servers[0].data.home)
+			}
+		})
+	}
+}
+
+func TestAMarkerOfALaterVersionIsNotUnderstood(t *testing.T) {
+	s := newScene(t)
+	s.servers[0].data.home["foreign"] = 1
+	s.servers[0].data.marker = `{"version":2,"pool":"main","epoch":7,"incarnation":"x","run_id":"` + s.servers[0].runID + `","servers":null}`
+	s.begin()
+	if s.told[0].InUse || len(s.servers[0].data.home) == 0 {
+		t.Errorf("the server is told to be %+v, and has %v", s.told[0], s.servers[0].data.home)
+	}
+}
+
 func TestClientsAndOperatorsAreToldWhyAServerThatIsFoundLaterIsNotUsed(t *testing.T) {
 	s := newScene(t)
 	s.away[0], s.away[1] = true, true // more than may be rerouted

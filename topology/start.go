@@ -49,7 +49,7 @@ func (c *Controller) start() bool {
 			continue
 		}
 		s.state, s.runID, s.reason = up, g.runID, "is in use"
-		c.known[s.name] = true
+		c.known[c.member(i)] = true
 	}
 	for i := range c.servers {
 		if s := &c.servers[i]; s.state == up {
@@ -88,7 +88,7 @@ func (c *Controller) troubled(i int, err error) {
 func (c *Controller) takeOver(i int, g *sighting, trusted bool) error {
 	s := &c.servers[i]
 	log := c.log(i)
-	foreign := !g.marked && g.data && !c.known[s.name]
+	foreign := !g.marked && g.data && !c.known[c.member(i)]
 	switch {
 	case foreign && (s.adopted == notAdopted || s.adopted == adoptData && g.refuge):
 		return c.refuseStranger(i, g)
