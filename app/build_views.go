@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -204,7 +206,7 @@ var errAnswer = errors.New("the reply is too long")
 
 // Call implements topology.World.
 func (v *view) Call(server, database int, args ...string) ([]byte, error) {
-	a := &answer{done: make(chan struct{})}
+	a := &answer{pool: v.pool, done: make(chan struct{})}
 	sent := post(v.ctx, v.loop, func() {
 		v.control[server].Conn(2, database).Send(a, 0, resp.AppendCommand(nil, args...), true, false)
 	})
@@ -220,6 +222,7 @@ func (v *view) Call(server, database int, args ...string) ([]byte, error) {
 
 // answer receives a server's reply.
 type answer struct {
+	pool  string
 	reply []byte
 	err   error
 	done  chan struct{}
@@ -239,7 +242,11 @@ func (a *answer) Reply(_ uint64, b []byte, last bool) {
 
 // Failed implements backend.Receiver.
 func (a *answer) Failed(_ uint64, f *backend.Failure) {
-	a.err = errors.New(f.Text)
+	text := f.Text
+	if _, what, ok := strings.Cut(text, "of pool "+strconv.Quote(a.pool)+" "); ok {
+		text = what // which server it is, whoever asked knows
+	}
+	a.err = errors.New(text)
 	close(a.done)
 }
 

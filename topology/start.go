@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -71,13 +72,16 @@ func (c *Controller) start() bool {
 func (c *Controller) notReached(i int, err error) {
 	s := &c.servers[i]
 	if s.state, s.since = stranded, c.world.Now(); !s.stranger {
-		s.reason = "could not be taken over"
+		s.reason = "could not be taken over: " + err.Error()
 		c.troubled(i, err)
 	}
 }
 
 // troubled tells of what keeps a server from being taken back, once.
 func (c *Controller) troubled(i int, err error) {
+	if errors.Is(err, context.Canceled) { // it is not the server
+		return
+	}
 	if s, cause := &c.servers[i], err.Error(); cause != s.trouble {
 		s.trouble = cause
 		c.log(i).Warn("server is not in use yet, which is tried again", "cause", cause)
