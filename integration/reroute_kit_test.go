@@ -24,6 +24,11 @@ func rerouting(interval time.Duration) option {
 	}
 }
 
+// onReturn says how servers are rid of what is old.
+func onReturn(how string) option {
+	return func(c *config.Config) { mainPool(c).OnNodeReturn = how }
+}
+
 func distribution(name string) option {
 	return func(c *config.Config) { mainPool(c).Distribution = name }
 }

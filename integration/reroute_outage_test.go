@@ -369,3 +369,24 @@ func TestAServerIsEmptiedIfTooMuchWasWrittenMeanwhileToBeRemembered(t *testing.T
 		t.Errorf("keys that were written afterwards hold %v", found)
 	}
 }
+
+// A flush that a client was told of reaches a server that was away.
+func TestAFlushReachesAServerThatWasAwayWhenItReturns(t *testing.T) {
+	t.Parallel()
+	for _, flush := range []string{"FLUSHALL", "FLUSHDB"} {
+		t.Run(flush, func(t *testing.T) {
+			a := newAbsence(t)
+			a.write("k", 0, 100, "old")
+			a.leave()
+			a.write("k", 0, 10, "rerouted")
+			w := dial(t, a.proxy.Addr())
+			expect(t, flush, w.do(flush), "+OK\r\n")
+			expect(t, "DBSIZE", w.do("DBSIZE"), ":0\r\n")
+			a.back()
+			if found := a.read("k", 0, 100); found["$-1\r\n"] != 100 {
+				t.Errorf("after a flush keys hold %v", found)
+			}
+			expect(t, "DBSIZE", w.do("DBSIZE"), ":0\r\n")
+		})
+	}
+}

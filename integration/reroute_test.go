@@ -52,6 +52,38 @@ func (tr *trial) floor(t *testing.T) {
 	}
 }
 
+// Keys that are written once in an outage, at home or in a refuge, and read in the next ones,
+// and after them.
+func TestWhatAnOutageLeavesBehindIsNotReadInTheNext(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, 10, 5, 2)
+	tr.options.Actors = 0
+	tr.serve(t, loops(2), onReturn("invalidate"))
+	read := func() { succeed(t, tr.load.ReadCold(0, 1, gross)) }
+	write := func(class int) {
+		n, err := tr.load.WriteCold(class, coldClasses, gross)
+		succeed(t, err)
+		tr.cold += n
+	}
+	for round, i := range []int{0, 0, 1, 0, 1, 1} {
+		v := tr.victims[i]
+		succeed(t, v.Stop())
+		eventually(t, "its keys are rerouted", func() bool { return stateOf(tr.addr, nodeName(i)) == "rerouted" })
+		read()
+		write(round)
+		read()
+		succeed(t, v.Cont())
+		tr.awaitUp(t, v)
+		read()
+		write(round + 1)
+		read()
+	}
+	tr.judge(t)
+	if tr.load.Hits.Load()*2 < tr.load.Reads.Load() {
+		t.Error("too few reads found anything")
+	}
+}
+
 // The ways to two of five servers are slow, cut, or swallow what is sent, in turn.
 func TestNothingStaleIsReadWhereTheNetworkMisbehaves(t *testing.T) {
 	lasts := 3 * time.Second
@@ -84,7 +116,7 @@ func TestNothingStaleIsReadWhereTheProxyIsKilledWhileServersAreOut(t *testing.T)
 			t.Parallel()
 			tr := newTrial(t, uint64(30+i), size.servers, size.victims)
 			tr.options.MayDie = true
-			tr.serveAsProcess(t, loops(2))
+			tr.serveAsProcess(t, loops(2), onReturn([]string{"flush", "invalidate"}[i]))
 			stop, killed := make(chan struct{}), make(chan int)
 			go func() { killed <- tr.killProxy(t, stop) }()
 			tr.suffer(t, lasts, append(slices.Clip(pauses), crashes...))
