@@ -47,6 +47,9 @@ func TestServersComeAndGoInDNSUnderLoadWithoutAWrongReply(t *testing.T) {
 	if l.Forgotten.Load() == 0 || l.Hits.Load()*4 < l.Reads.Load() {
 		t.Errorf("too few reads hit to tell anything: %v", l)
 	}
+	if strings.Contains(r.proxy.log.String(), "has no known address") {
+		t.Error("servers that are gone are still judged")
+	}
 	succeed(t, l.Fill(gross))
 	another := startFrom(t, r.configuration("")) // which has never known any other servers
 	w := dial(t, another.addr)
@@ -111,6 +114,37 @@ func TestAServerThatFailsHasItsNameLookedUpSoon(t *testing.T) {
 	r.says(1)
 	r.servers[0].Kill()
 	r.becomes(1)
+}
+
+func TestOperatorsSeeTheServersThatThereAreNow(t *testing.T) {
+	r := newNamed(t, 3)
+	r.says(0, 1)
+	r.proxy = startFrom(t, r.configuration("\nadmin: {address: '127.0.0.1:0'}\n"))
+	seen := func(servers ...int) {
+		t.Helper()
+		_, pools := r.proxy.get(t, "/api/pools")
+		_, metrics := r.proxy.get(t, "/metrics")
+		for i, node := range r.nodes {
+			want := slices.Contains(servers, i)
+			if strings.Contains(pools, `"`+node+`"`) != want || strings.Contains(metrics, `ringmain_server_up{node="`+node+`",pool="main"} 1`) != want {
+				t.Errorf("%s is seen, or is not:\n%s\n%s", node, pools, metrics)
+			}
+		}
+		if n := strings.Count(metrics, "\nringmain_server_up{"); n != len(servers) {
+			t.Errorf("%d servers have metrics, want %d", n, len(servers))
+		}
+	}
+	r.becomes(0, 1)
+	seen(0, 1)
+	r.says(2, 1)
+	r.becomes(2, 1)
+	seen(2, 1)
+	r.servers[2].Kill()
+	w := dial(t, r.proxy.addr)
+	eventually(t, "a server that is down is still in the list", func() bool {
+		state, _ := nodeState(w.do("INFO", "servers"), r.nodes[2])
+		return state == "down"
+	})
 }
 
 func TestWhoWaitsWatchesListensTracksOrScansLearnsThatServersHaveChanged(t *testing.T) {

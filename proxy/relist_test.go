@@ -201,6 +201,20 @@ func TestATransactionWhoseKeysANewListScattersIsRefused(t *testing.T) {
 	r.idle()
 }
 
+func TestWhatIsWatchedCountsAsChangedAlsoWhileItsConnectionIsYetToEnd(t *testing.T) {
+	r := newRelistScene(t)
+	key := r.moving('b', 'c', "abc")
+	r.sends("WATCH " + key + "\r\n")
+	r.at(letter('b'), "WATCH "+key).says("+OK\r\n")
+	r.gets("+OK\r\n")
+	r.s.tx.lease.Conn().Send(ignored{}, 0, requestPing, false, false) // as a debt of the fence would
+	r.holds()
+	r.relists("abc-")
+	r.sends("MULTI\r\nSET " + key + " v\r\nEXEC\r\n")
+	r.gets("+OK\r\n+QUEUED\r\n*-1\r\n")
+	r.idle()
+}
+
 func TestACursorOfAServerThatHasGoneGoesOnWithTheNext(t *testing.T) {
 	r := newRelistScene(t)
 	cursor := r.pageAt("0", 'a', "0", "7")
