@@ -275,8 +275,12 @@ func (v *view) Hold(server int, prepared router.View, left []topology.Left) {
 	}
 }
 
-// Serve implements topology.World.
+// Serve implements topology.World. In the end nothing is served any more: that all loops have
+// done what comes before is not known.
 func (v *view) Serve(next router.View, uses []topology.Use) {
+	if v.ctx.Err() != nil {
+		return
+	}
 	servers := make([]proxy.ServerView, len(uses))
 	for i, u := range uses {
 		servers[i] = proxy.ServerView{Down: u.Down, RunID: u.RunID, Address: v.addresses[i]}
