@@ -154,6 +154,11 @@ func (h *watchers) changed(ctx context.Context, s *servers, i int, v health.Verd
 	h.app.everywhere(ctx, func(c *proxy.Core) { c.Judge(i, reason) })
 }
 
+// unused notes that a server of a pool that reroutes has yet to be taken over.
+func (h *watchers) unused(i int) {
+	h.statuses[i].Verdict = health.Verdict{State: health.Down, Since: h.statuses[i].Since, Reason: "is not in use yet"}
+}
+
 // used notes how a server of a pool that reroutes is used: that is what counts there.
 func (h *watchers) used(i int, s topology.Status) {
 	h.mu.Lock()

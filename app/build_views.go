@@ -57,6 +57,7 @@ func (a *App) buildView(s *servers, name string, pool *config.Pool) {
 	}
 	for i, n := range pool.Nodes {
 		opt := s.options[v.first+i]
+		a.health.unused(v.first + i)
 		v.addresses = append(v.addresses, opt.Address)
 		v.nodes = append(v.nodes, n.Name)
 		opt.Changed = func() {

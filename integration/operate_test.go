@@ -65,3 +65,16 @@ func TestAServerFallsAlthoughAnotherOneHangs(t *testing.T) {
 	}
 	eventually(t, "it is back", func() bool { return st.proxy.told(t).Servers[1].State == "up" })
 }
+
+func TestServersThatHaveNeverBeenReachedAreNotToldToBeUp(t *testing.T) {
+	list := startRedis(t, 2)
+	for _, s := range list {
+		s.Kill()
+	}
+	r := start(t, servers(list...), rerouting(soon), admitted)
+	for i, b := range r.told(t).Servers {
+		if b.State != "down" || b.Reason == "" || b.Since.IsZero() || b.Falls != 0 {
+			t.Errorf("server %d is told to be %+v", i, b)
+		}
+	}
+}
