@@ -67,6 +67,7 @@ func (c *Controller) tryReturn(i int) (emptied string, err error) {
 		c.goBackDistrusted(i, before, owing)
 		return "", err
 	}
+	c.known[c.member(i)] = true
 	c.world.Forget(i)
 	s.record, s.flagged, s.adopted, s.stranger = nil, "", notAdopted, false
 	c.serve()
@@ -203,7 +204,6 @@ func (c *Controller) comeBack(i int, runID string) router.View {
 	s := &c.servers[i]
 	s.state, s.runID, s.since, s.reason = up, runID, c.world.Now(), "is back"
 	s.owing, s.used = false, false
-	c.known[c.member(i)] = true
 	for k := range c.servers {
 		if k != i && c.servers[k].used {
 			c.servers[k].owing = true

@@ -20,6 +20,7 @@ type scene struct {
 	t       *testing.T
 	servers []*walkServer
 	away    [walkServers]bool // they do not answer
+	deaf    [walkServers]bool // they take markers without an answer
 	refuses []string          // commands that all of them refuse
 	absence [walkServers]Absence
 	uses    []Use // as served last
@@ -61,6 +62,9 @@ func (s *scene) Call(server, _ int, args ...string) ([]byte, error) {
 	switch {
 	case s.away[server]:
 		return nil, errors.New("is unreachable")
+	case s.deaf[server] && args[0] == "SET":
+		s.servers[server].execute(&walk{}, nil, args)
+		return nil, errors.New("no reply")
 	case slices.Contains(s.refuses, args[0]):
 		return []byte("-ERR unknown command\r\n"), nil
 	}
@@ -202,5 +206,32 @@ func TestClientsAndOperatorsAreToldWhyAServerThatIsFoundLaterIsNotUsed(t *testin
 	const want = "ringmain adopt main"
 	if !strings.Contains(s.told[0].Reason, want) || !strings.Contains(s.uses[0].Down, want) {
 		t.Errorf("told: %+v; clients: %+v", s.told[0], s.uses[0])
+	}
+}
+
+func TestDataThatIsAdoptedIsKeptThoughTheReturnSucceedsLaterOnly(t *testing.T) {
+	for what, deaf := range map[string]int{"another server does not take its marker": 1, "the server itself does not": 0} {
+		t.Run(what, func(t *testing.T) {
+			s := newScene(t)
+			s.away[0] = true
+			s.begin()
+			s.goesOn()
+			s.away[0], s.servers[0].data.home["good"] = false, 1
+			s.goesOn()
+			s.deaf[deaf] = true
+			if s.adopt(false) == nil {
+				t.Error("it is adopted")
+			}
+			s.deaf[deaf] = false
+			for _, other := range s.servers[1:] {
+				if strings.Contains(other.data.marker, s.member(0)) {
+					t.Errorf("the marker of %s says that the server has been in use", other.name)
+				}
+			}
+			s.goesOn()
+			if !s.told[0].InUse || len(s.servers[0].data.home) == 0 {
+				t.Errorf("the server is told to be %+v, and has %v", s.told[0], s.servers[0].data.home)
+			}
+		})
 	}
 }

@@ -97,7 +97,7 @@ func (c *Controller) takeOver(i int, g *sighting, trusted bool) error {
 	case foreign && (s.adopted == notAdopted || s.adopted == adoptData && g.refuge):
 		return c.refuseStranger(i, g)
 	case trusted, !g.marked && !g.data:
-	case foreign && s.adopted == adoptData:
+	case s.adopted == adoptData: // it may have our marker, of an attempt that has not succeeded
 		log.Info("server is taken with the data that it has, as was asked for")
 	default:
 		log.Warn("server is emptied", "reason", "it "+notTrusted(g, s))
