@@ -7,6 +7,9 @@
 // told the same. The differences that a proxy may have are listed where the twin is asked
 // (composer.refusal).
 //
+// The fleet tests simulate a pool that reroutes as a whole, with its controller, its health
+// checks and a proxy that is killed; package history says what clients may be told there.
+//
 // A run follows from its seed alone. A test that fails says which one:
 //
 //	RINGMAIN_SEED=17 go test -run TestName ./proxy/simtest

@@ -18,6 +18,7 @@ import (
 // proxy's loops, and the controller goes on when it is done. It implements topology.World.
 type steering struct {
 	p          *incarnation
+	name       string // of the incarnation
 	controller *topology.Controller
 	control    []*backend.Node
 	resume     func() (struct{}, bool)
@@ -31,14 +32,21 @@ type steering struct {
 	// changing: places are about to change, since change.
 	changing bool
 	change   time.Duration
-	// returning: a server is held that is to come back.
+	// behind is, of a mutant, when each loop has made all steps so far.
+	behind [2]time.Duration
+	// overflown is, by server, of which loops the record has overflown.
+	overflown map[int]map[int]bool
+	// epoch is the newest of which a marker was sent.
+	epoch uint64
+	// returning: a server is held, which is to come back.
 	returning bool
+	held      int
 }
 
 var errStopped = errors.New("the proxy is gone")
 
 func newSteering(p *incarnation, name string, cfg *proxy.Config) *steering {
-	s := &steering{p: p, changing: true, change: p.f.gone}
+	s := &steering{p: p, name: name, changing: true, change: p.f.gone, overflown: map[int]map[int]bool{}}
 	set := topology.Settings{
 		Pool: "main", Refuge: refuge, Flush: p.f.kind.flush, MostOut: p.f.kind.mostOut, Incarnation: name,
 		Interval: watchInterval, Log: p.f.log,
@@ -49,7 +57,7 @@ func newSteering(p *incarnation, name string, cfg *proxy.Config) *steering {
 	}
 	var world topology.World = s
 	if p.f.mutant.world != nil {
-		world = p.f.mutant.world(s, p)
+		world = p.f.mutant.world(s)
 	}
 	s.controller = topology.New(set, world)
 	s.resume, s.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -59,11 +67,7 @@ func newSteering(p *incarnation, name string, cfg *proxy.Config) *steering {
 	for _, opt := range cfg.Servers {
 		own := *opt
 		own.Suspect, own.Changed, own.Learned = nil, nil, &backend.Facts{}
-		tap := p.f.lanes.tap
-		if p.f.mutant.tap != nil {
-			tap = both(tap, p.f.mutant.tap)
-		}
-		s.control = append(s.control, backend.NewNode(tapped{p.f.loops[0], tap}, &own))
+		s.control = append(s.control, backend.NewNode(tapped{p.f.loops[0], p.f.tap(p.f.mutant.control)}, &own))
 	}
 	return s
 }
@@ -83,7 +87,11 @@ func (s *steering) goOn() {
 	}
 	s.scheduled = true
 	f := s.p.f
-	f.control().After(f.between(0, 200*time.Microsecond), func() {
+	soon := f.between(0, 200*time.Microsecond)
+	if f.mutant.dawdles && f.w.Rand().IntN(5) == 0 {
+		soon = f.between(0, 100*time.Millisecond)
+	}
+	f.control().After(soon, func() {
 		s.scheduled = false
 		s.resume()
 	})
@@ -169,6 +177,9 @@ func (s *steering) Call(server, database int, args ...string) ([]byte, error) {
 	if !s.await(func() bool { return a.done }) {
 		return nil, errStopped
 	}
+	if args[0] == "SET" && args[1] == topology.MarkerKey {
+		s.epoch = max(s.epoch, epochOf(args[2]))
+	}
 	if args[0] == "FLUSHALL" && s.served {
 		f.happened.emptied++
 	}
@@ -204,13 +215,31 @@ func (s *steering) everywhere(do func(*proxy.Core)) {
 	}
 	left := len(s.p.cores)
 	for i, core := range s.p.cores {
-		s.p.f.loops[i].Post(func() {
+		s.post(i, func() {
 			do(core)
 			left--
 			s.goOn()
 		})
 	}
-	s.await(func() bool { return left == 0 })
+	s.barrier(func() bool { return left == 0 })
+}
+
+// post calls do on a loop.
+func (s *steering) post(loop int, do func()) {
+	f := s.p.f
+	if f.mutant.noBarrier {
+		s.behind[loop] = max(s.behind[loop], f.w.Now()) + f.between(0, 200*time.Millisecond)
+		f.loops[loop].After(s.behind[loop]-f.w.Now(), do)
+		return
+	}
+	f.loops[loop].Post(do)
+}
+
+// barrier awaits that all loops are where they are to be.
+func (s *steering) barrier(there func() bool) {
+	if !s.p.f.mutant.noBarrier {
+		s.await(there)
+	}
 }
 
 // Fall implements topology.World.
@@ -226,7 +255,7 @@ func (s *steering) Hold(server int, prepared router.View, left []topology.Left) 
 	if s.stopped {
 		return
 	}
-	s.returning = !prepared.Out.Has(server)
+	s.returning, s.held = !prepared.Out.Has(server), server
 	s.p.f.w.Logf("controller", "Hold %d %+v %+v", server, prepared, left)
 	s.begun()
 	var places []router.Place
@@ -239,14 +268,14 @@ func (s *steering) Hold(server int, prepared router.View, left []topology.Left) 
 	}
 	awaited := len(s.p.cores)
 	for i, core := range s.p.cores {
-		s.p.f.loops[i].Post(func() {
+		s.post(i, func() {
 			core.Hold(0, server, prepared, places, func() {
 				awaited--
 				s.goOn()
 			})
 		})
 	}
-	s.await(func() bool { return awaited == 0 })
+	s.barrier(func() bool { return awaited == 0 })
 }
 
 // begun notes that places begin to change.
@@ -282,22 +311,45 @@ func (s *steering) Serve(view router.View, uses []topology.Use) {
 	}
 	s.returning = false
 	f.moved(s.change, next)
-	s.changing, s.served = false, true
+	s.changing, s.served, f.epoch = false, true, s.epoch
 }
 
-// Absence implements topology.World.
+// Absence implements topology.World. Now and then a loop's record has overflown: it has no
+// keys any more, and says so.
 func (s *steering) Absence(server int) topology.Absence {
 	var whole topology.Absence
-	s.everywhere(func(c *proxy.Core) {
-		p := c.TakeAbsence(server)
-		whole.Keys = append(whole.Keys, p.Keys...)
-		whole.Incomplete, whole.Flushed = whole.Incomplete || p.Incomplete, whole.Flushed || p.Flushed
-	})
+	if s.stopped {
+		return whole
+	}
+	f := s.p.f
+	for loop := range s.p.cores {
+		if f.w.Rand().IntN(16) == 0 {
+			if s.overflown[server] == nil {
+				s.overflown[server] = map[int]bool{}
+			}
+			s.overflown[server][loop] = true
+		}
+	}
+	left := len(s.p.cores)
+	for i, core := range s.p.cores {
+		s.post(i, func() {
+			p := core.TakeAbsence(server)
+			if s.overflown[server][i] {
+				p.Keys, p.Incomplete = nil, !f.mutant.overflow
+			}
+			whole.Keys = append(whole.Keys, p.Keys...)
+			whole.Incomplete, whole.Flushed = whole.Incomplete || p.Incomplete, whole.Flushed || p.Flushed
+			left--
+			s.goOn()
+		})
+	}
+	s.await(func() bool { return left == 0 })
 	return whole
 }
 
 // Forget implements topology.World.
 func (s *steering) Forget(server int) {
+	delete(s.overflown, server)
 	s.everywhere(func(c *proxy.Core) { c.ForgetAbsence(server) })
 }
 

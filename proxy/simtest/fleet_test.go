@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,18 +47,28 @@ type fleet struct {
 	// gone is since when the proxy is dead, or was changing places when it died.
 	gone  time.Duration
 	fault error
+	// epoch is the newest that was served.
+	epoch uint64
+	// returned, if set, is called when a server is given the marker of a return, its own or
+	// another's.
+	returned func(on *server, own bool)
 
 	sessions, serials int
 	patience          time.Duration // of clients
 	happened          happened
+	leases            leases
 	closing           bool // clients are to come to an end, and nothing more befalls anybody
 }
 
+// leases are the connections, by their ids at a server, that sessions have had for
+// themselves.
+type leases map[*server]map[int64]bool
+
 // happened is what a run has seen.
 type happened struct {
-	falls, rerouted, returns, emptied, starts int
-	reads, hits, writes, uncertain, colds     int
-	longest                                   time.Duration
+	falls, rerouted, returns, emptied, starts, endings int
+	reads, hits, writes, uncertain, colds              int
+	longest                                            time.Duration
 }
 
 // fleetKind is drawn from the seed.
@@ -65,15 +76,37 @@ type fleetKind struct {
 	servers, loops int
 	distribution   string
 	flush          bool // on_node_return
+	intruded       bool // somebody writes into a refuge, so that rerouting ends
 	mostOut        int
 }
 
-// fleetMutant is what a fleet may be made to do wrong.
+// fleetMutant is what a fleet may be made to do wrong, and the surroundings in which that
+// shows.
 type fleetMutant struct {
-	// tap changes what goes over connections to servers.
-	tap tap
+	surroundings
+	// tap changes what goes over the loops' connections to servers, control what goes over the
+	// controller's.
+	tap, control func(*fleet) tap
 	// world changes what the controller acts on.
-	world func(topology.World, *incarnation) topology.World
+	world func(*steering) topology.World
+	// noBarrier has loops carry out a change when they like, and nobody wait for them.
+	noBarrier bool
+	// overflow: that a loop's record has overflown is not heeded.
+	overflow bool
+	// flushed: a client takes the error of a flush for OK.
+	flushed bool
+}
+
+// surroundings are what a fleet without a fault must stand.
+type surroundings struct {
+	// large: five servers, of which two may be out. intruded: see fleetKind.
+	large, intruded bool
+	// dawdles: the controller is slow, and the run twice as long.
+	dawdles bool
+	// watchers: clients often watch keys.
+	watchers bool
+	// favours are kinds of mishaps that come more often.
+	favours []int
 }
 
 // home is where a key lives; the zero value is nowhere.
@@ -100,14 +133,18 @@ func newFleet(seed uint64, trace io.Writer, m fleetMutant) *fleet {
 	f.w, f.clients, f.chaos = w, w.NewLoop(clientHost), w.NewLoop("chaos")
 	f.kind = fleetKind{servers: 3, loops: 1 + rng.IntN(2), flush: rng.IntN(4) == 0, mostOut: 1,
 		distribution: []string{"ring", "ketama", "jump", "maglev"}[rng.IntN(4)]}
-	if rng.IntN(4) == 0 {
+	f.kind.intruded = rng.IntN(16) == 0
+	f.kind.intruded = f.kind.intruded || m.intruded
+	if rng.IntN(4) == 0 || m.large {
 		f.kind.servers, f.kind.mostOut = 5, 2
 	}
-	f.log = slog.New(slog.DiscardHandler)
+	level := slog.LevelError
 	if trace != nil {
-		f.log = slog.New(slog.NewTextHandler(traceLog{w}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		level = slog.LevelDebug
 	}
+	f.log = slog.New(slog.NewTextHandler(fleetLog{f}, &slog.HandlerOptions{Level: level}))
 	f.audit.init(f)
+	f.leases = leases{}
 	f.patience = 4 * requestTimeout
 	for _, keys := range [][]string{plainKeys, counterKeys, madeKeys, lifetimeKeys, tiedKeys} {
 		f.keys = append(f.keys, keys...)
@@ -141,11 +178,7 @@ func (f *fleet) start() {
 	p.steering = newSteering(p, name, cfg)
 	for i := range f.kind.loops {
 		loop := f.loops[i]
-		tap := f.lanes.tap
-		if f.mutant.tap != nil {
-			tap = both(f.lanes.tap, f.mutant.tap)
-		}
-		core := proxy.NewCore(tapped{loop, tap}, cfg)
+		core := proxy.NewCore(tapped{loop, f.tap(f.mutant.tap)}, cfg)
 		p.cores = append(p.cores, core)
 		f.w.Listen(proxyAddress(i), loop, func() ioloop.Handler {
 			f.ids++
@@ -154,6 +187,14 @@ func (f *fleet) start() {
 	}
 	p.steering.begin()
 	p.watcher.begin()
+}
+
+// tap is a mutant's, or none, behind the one that knows what is under way.
+func (f *fleet) tap(mutant func(*fleet) tap) tap {
+	if mutant == nil {
+		return f.lanes.tap
+	}
+	return both(f.lanes.tap, mutant(f))
 }
 
 // kill ends the proxy's process.
@@ -255,6 +296,16 @@ func flushHome(call func(...string) []byte, keys, argv [][]byte) []byte {
 		call("set", marker, string(kept))
 	}
 	return []byte("+OK\r\n")
+}
+
+// fleetLog looks for what the fleet counts, and puts all into the trace.
+type fleetLog struct{ f *fleet }
+
+func (l fleetLog) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("rerouting has ended")) {
+		l.f.happened.endings++
+	}
+	return traceLog{l.f.w}.Write(line)
 }
 
 // owner is the server that a key lives on when all are up.

@@ -4,7 +4,43 @@ import (
 	"time"
 
 	"ringmain/internal/simredis"
+	"ringmain/ioloop"
+	"ringmain/resp"
 	"ringmain/topology"
+)
+
+// The kinds of mishaps.
+const (
+	aCrash = iota
+	aCrashAgain
+	aDeathBefore
+	aDeathAfter
+	aQuickRestart
+	aReset
+	aResetInReply
+	aCutThere
+	aCutBack
+	aHang
+	aHangAgain
+	aSlowLink
+	aClientsReset
+	aKill
+	aKillAgain
+	aFlap
+	anEviction
+	aLostMarker
+	aClock
+	aDrain
+	anIntruder
+	aSecondProxy
+	aKillInCut
+	aKillInHang
+	aKillInCrash
+	aKillAtMarker
+	aLostAnswer
+	aLostAnswerAndKill
+	aLostOwnAnswerAndKill
+	mishaps
 )
 
 // wreck makes faults happen over the next d.
@@ -12,7 +48,10 @@ func (f *fleet) wreck(d time.Duration, faults int) {
 	rng := f.w.Rand()
 	for range faults {
 		host := f.servers[rng.IntN(len(f.servers))]
-		kind := rng.IntN(20)
+		kind := rng.IntN(mishaps)
+		if favours := f.mutant.favours; len(favours) > 0 && rng.IntN(2) == 0 {
+			kind = favours[rng.IntN(len(favours))]
+		}
 		at, lasts := f.between(0, d), f.between(time.Millisecond, 200*time.Millisecond)
 		if rng.IntN(2) == 0 {
 			lasts = f.between(100*time.Millisecond, 1500*time.Millisecond)
@@ -29,30 +68,30 @@ func (f *fleet) mishap(kind int, host *server, lasts time.Duration) {
 	name := host.Loop.Host()
 	after := func(do func()) { f.chaos.After(lasts, do) }
 	switch kind {
-	case 0, 1: // and comes back as it was, as it was some time ago, or empty
+	case aCrash, aCrashAgain: // and comes back as it was, as it was some time ago, or empty
 		f.crashes(host, lasts)
-	case 2: // dies as it begins to execute something
+	case aDeathBefore: // dies as it begins to execute something
 		host.before = func() { f.crashes(host, lasts) }
-	case 3: // dies when it has executed something and not answered
+	case aDeathAfter: // dies when it has executed something and not answered
 		host.after = func() { f.crashes(host, lasts) }
-	case 4: // is back before anybody knows
+	case aQuickRestart: // is back before anybody knows
 		f.crashes(host, f.between(0, 2*time.Millisecond))
-	case 5:
+	case aReset:
 		f.w.ResetOne(proxyHost, name)
-	case 6: // a connection breaks with an answer on its way
+	case aResetInReply: // a connection breaks with an answer on its way
 		host.after = func() {
 			f.chaos.After(f.between(0, time.Millisecond), func() { f.w.ResetOne(proxyHost, name) })
 		}
-	case 7:
+	case aCutThere:
 		f.w.Partition(proxyHost, name, true)
 		after(func() { f.w.Partition(proxyHost, name, false) })
-	case 8:
+	case aCutBack:
 		f.w.Partition(name, proxyHost, true)
 		after(func() { f.w.Partition(name, proxyHost, false) })
-	case 9, 10:
+	case aHang, aHangAgain:
 		host.Loop.Pause()
 		after(host.Loop.Resume)
-	case 11:
+	case aSlowLink:
 		factor := []float64{5, 50, 500}[rng.IntN(3)]
 		f.w.Slow(proxyHost, name, factor)
 		f.w.Slow(name, proxyHost, factor)
@@ -60,34 +99,112 @@ func (f *fleet) mishap(kind int, host *server, lasts time.Duration) {
 			f.w.Slow(proxyHost, name, 1)
 			f.w.Slow(name, proxyHost, 1)
 		})
-	case 12:
+	case aClientsReset:
 		f.w.ResetOne(clientHost, proxyHost)
-	case 13, 14:
-		f.kill()
-		f.chaos.After(lasts/4, func() {
-			if f.proxy == nil {
-				f.start()
-			}
-		})
-	case 15: // flaps
+	case aKill, aKillAgain:
+		f.killFor(lasts / 4)
+	case aFlap:
 		for i := range 4 {
 			f.chaos.After(time.Duration(2*i)*lasts/4, host.Loop.Pause)
 			f.chaos.After(time.Duration(2*i+1)*lasts/4, host.Loop.Resume)
 		}
-	case 16:
+	case anEviction:
 		for range 1 + rng.IntN(4) {
 			f.evicts(host)
 		}
-	case 17:
+	case aLostMarker:
 		if rng.IntN(2) == 0 {
 			host.Remove(refuge, topology.MarkerKey)
 		}
-	case 18:
+	case aClock:
 		f.chaos.After(f.between(0, lasts), func() { f.clocks(host) })
-	case 19:
+	case aDrain:
 		f.drains(host, lasts)
+	case anIntruder: // writes where nobody may
+		if f.kind.intruded {
+			host.Set(refuge, "foreign", "x")
+		}
+	default:
+		f.coincidence(kind, host, lasts)
 	}
 }
+
+// coincidence is what befalls a server and the proxy at once, or at a step of the protocol.
+func (f *fleet) coincidence(kind int, host *server, lasts time.Duration) {
+	name := host.Loop.Host()
+	soon := f.between(0, 50*time.Millisecond)
+	after := func(d time.Duration, do func()) { f.chaos.After(d, do) }
+	switch kind {
+	case aSecondProxy:
+		if f.kind.intruded {
+			f.intrudes(host, lasts)
+		}
+	case aKillInCut: // what was sent arrives at the next proxy's time
+		f.w.Partition(proxyHost, name, true)
+		after(soon, func() { f.killFor(soon) })
+		after(lasts, func() { f.w.Partition(proxyHost, name, false) })
+	case aKillInHang:
+		host.Loop.Pause()
+		after(soon, func() { f.killFor(soon) })
+		after(lasts, host.Loop.Resume)
+	case aKillInCrash: // nobody sees that the server was away
+		f.killFor(2 * soon)
+		after(soon/2, func() { f.crashes(host, soon/2) })
+	case aKillAtMarker:
+		host.marked = func() { after(f.between(0, 30*time.Millisecond), func() { f.killFor(soon) }) }
+	case aLostAnswer, aLostAnswerAndKill, aLostOwnAnswerAndKill: // to the writing of a marker
+		f.returned = func(on *server, own bool) {
+			if own != (kind == aLostOwnAnswerAndKill) {
+				return
+			}
+			f.returned = nil
+			name := on.Loop.Host()
+			f.w.Logf("chaos", "the answer to a marker is lost")
+			f.w.Partition(name, proxyHost, true)
+			after(requestTimeout+soon/4, func() { f.w.Partition(name, proxyHost, false) })
+			if kind != aLostAnswer {
+				after(requestTimeout+2*soon, func() { f.killFor(soon) })
+			}
+		}
+	}
+}
+
+// killFor kills the proxy, which is started anew after a while.
+func (f *fleet) killFor(d time.Duration) {
+	if f.closing {
+		return
+	}
+	f.kill()
+	f.chaos.After(d, func() {
+		if f.proxy == nil {
+			f.start()
+		}
+	})
+}
+
+// intrudes has a connection that is called like a proxy's.
+func (f *fleet) intrudes(host *server, lasts time.Duration) {
+	f.chaos.Dial(host.Address(), time.Second, &intruder{f: f, lasts: lasts})
+}
+
+type intruder struct {
+	f     *fleet
+	conn  ioloop.Conn
+	lasts time.Duration
+}
+
+func (i *intruder) Opened(conn ioloop.Conn, err error) {
+	if i.conn = conn; err != nil {
+		return
+	}
+	conn.Write(resp.AppendCommand(nil, "CLIENT", "SETNAME", topology.NamePrefix+"another"))
+	i.f.chaos.After(i.lasts, conn.Abort)
+}
+
+func (i *intruder) Data(b []byte) int { return len(b) }
+func (i *intruder) Drained()          {}
+func (i *intruder) HalfClosed()       { i.conn.Abort() }
+func (i *intruder) Closed(error)      {}
 
 // crashes kills a server, which comes back after a while, sometimes busy with its data.
 func (f *fleet) crashes(host *server, down time.Duration) {
@@ -152,9 +269,11 @@ func (f *fleet) drains(host *server, lasts time.Duration) {
 
 // heal ends all that lasts.
 func (f *fleet) heal() {
+	f.returned = nil
 	for _, s := range f.servers {
 		name := s.Loop.Host()
-		s.before, s.after = nil, nil
+		s.before, s.after, s.marked = nil, nil, nil
+		s.Remove(refuge, "foreign")
 		s.Loop.Resume()
 		f.w.Partition(proxyHost, name, false)
 		f.w.Partition(name, proxyHost, false)

@@ -53,6 +53,7 @@ type scene struct {
 type server struct {
 	*simredis.Host
 	before, after func() // once, around the next command it executes
+	marked        func() // once, when it is given a marker
 	saved         simredis.Snapshot
 }
 
