@@ -17,6 +17,7 @@ type Controller struct {
 	mu       sync.Mutex
 	wishes   []wish // by server
 	requests []*request
+	stopped  bool // Run has ended
 
 	// The rest belongs to Run.
 	servers []server
@@ -101,6 +102,10 @@ func (c *Controller) Adopt(ctx context.Context, empty bool, wake func()) error {
 func (c *Controller) request(ctx context.Context, wake func(), do func(*Controller) error) error {
 	r := &request{do, make(chan error, 1)}
 	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return errStopping
+	}
 	c.requests = append(c.requests, r)
 	c.mu.Unlock()
 	wake()
@@ -135,6 +140,7 @@ func (c *Controller) adopt(empty bool) error {
 
 // Run keeps the view until World.Wait reports false.
 func (c *Controller) Run() {
+	defer c.stops()
 	for !c.start() {
 		if !c.world.Wait(c.world.Now().Add(startRetry)) {
 			return
@@ -146,6 +152,16 @@ func (c *Controller) Run() {
 		if !c.world.Wait(c.next()) {
 			return
 		}
+	}
+}
+
+// stops tells those who wait for what they have asked for that it is too late.
+func (c *Controller) stops() {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+	for r := c.nextRequest(); r != nil; r = c.nextRequest() {
+		r.done <- errStopping
 	}
 }
 

@@ -132,8 +132,11 @@ func (c *Controller) undrain(i int) error {
 		return refusal("is not drained")
 	}
 	s.drained, s.reason = false, "is not drained any more, and has yet to be taken back"
+	if down := c.wanted[i].down; down != "" {
+		s.reason = down
+	}
+	c.told(i)
 	if c.wanted[i].down != "" {
-		s.reason = c.wanted[i].down
 		return refusal("is not drained any more, and stays out: it " + s.reason)
 	}
 	if !c.returns(i) {

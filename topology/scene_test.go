@@ -235,3 +235,34 @@ func TestDataThatIsAdoptedIsKeptThoughTheReturnSucceedsLaterOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestAServerThatIsDrainedNoMoreIsToldToBeOutForWhatKeepsItOut(t *testing.T) {
+	s := newScene(t)
+	s.begin()
+	if err := s.drain(0); err != nil {
+		t.Fatal(err)
+	}
+	s.Judge(0, "does not answer")
+	s.goesOn()
+	if err := s.undrain(0); err == nil {
+		t.Error("a server that is down is taken back")
+	}
+	if got := s.told[0]; got.InUse || !got.Rerouted || got.Reason != "does not answer" {
+		t.Errorf("it is told to be %+v", got)
+	}
+}
+
+func TestWhatIsAskedForWhileTheProgramStopsIsRefused(t *testing.T) {
+	s := newScene(t)
+	s.away = [walkServers]bool{true, true, true} // so that nothing that is asked for is begun
+	early := make(chan error)
+	asked := make(chan struct{})
+	go func() { early <- s.Drain(t.Context(), 0, func() { close(asked) }) }()
+	<-asked
+	s.Run()
+	for when, err := range map[string]error{"before": <-early, "after": s.Drain(t.Context(), 0, func() {})} {
+		if !errors.Is(err, errStopping) {
+			t.Errorf("asked %s: %v", when, err)
+		}
+	}
+}
