@@ -37,7 +37,6 @@ type walk struct {
 	reads   int
 	hits    int
 	returns int
-	kept    int // servers that a new process has trusted
 }
 
 const (
