@@ -18,6 +18,7 @@ const patrons = 8
 // reroute is one run of a fleet: clients, and servers and a proxy that fail in all ways.
 func reroute(seed uint64, trace io.Writer, m fleetMutant) (*fleet, error) {
 	f := newFleet(seed, trace, m)
+	defer f.end()
 	f.history.LooseClocks()
 	if !f.w.RunUntil(f.healthy, 10*time.Second) {
 		return f, fmt.Errorf("the proxy does not begin")
@@ -45,6 +46,13 @@ func reroute(seed uint64, trace io.Writer, m fleetMutant) (*fleet, error) {
 		return f, err
 	}
 	return f, f.fault
+}
+
+// end ends the coroutine of the proxy that is there, which would keep the whole world.
+func (f *fleet) end() {
+	if f.proxy != nil {
+		f.proxy.steering.halt()
+	}
 }
 
 // finish lets clients end and servers come back, and looks at everything.
