@@ -76,8 +76,8 @@ func (f *fleet) finish(all []*patron) {
 		last = append(last, p)
 		p.start()
 	}
-	if !f.w.RunUntil(func() bool { return ended(last) }, time.Minute) {
-		f.fail("at the end clients still wait")
+	if !f.w.RunUntil(func() bool { return ended(last) && f.healthy() }, time.Minute) {
+		f.fail("at the end clients still wait, or servers are not back")
 	}
 	if err := f.foreign(); err != nil {
 		f.fail("%v", err)

@@ -236,7 +236,7 @@ func (p *incarnation) config(clientName string) *proxy.Config {
 		pool.Servers = append(pool.Servers, router.Server{Name: name, Address: host.Address(), Weight: 1})
 		cfg.Servers = append(cfg.Servers, &backend.Options{
 			Pool: "main", Name: name, Address: host.Address(),
-			Connect: 100 * time.Millisecond, Request: requestTimeout, Slow: time.Second,
+			Connect: 100 * time.Millisecond, Request: requestTimeout, Slow: slowTimeout,
 			ClientName: clientName, Queue: queueLimit, Leases: 8, Rand: f.w.Rand().Float64, Log: f.log,
 			Learned: &backend.Facts{}, Fence: &backend.Fence{},
 			Suspect: func(refused bool) { p.watcher.suspect(i, refused) },
@@ -248,7 +248,11 @@ func (p *incarnation) config(clientName string) *proxy.Config {
 	return cfg
 }
 
-const queueLimit = 1 << 20
+const (
+	queueLimit = 1 << 20
+	// slowTimeout is for commands that may take long.
+	slowTimeout = time.Second
+)
 
 // fleetSnapshot is the first of a pool, in which all servers are up.
 func fleetSnapshot(pool router.Pool) *router.Snapshot {

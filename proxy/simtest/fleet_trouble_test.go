@@ -105,7 +105,11 @@ func (f *fleet) mishap(kind int, host *server, lasts time.Duration) {
 		f.killFor(lasts / 4)
 	case aFlap:
 		for i := range 4 {
-			f.chaos.After(time.Duration(2*i)*lasts/4, host.Loop.Pause)
+			f.chaos.After(time.Duration(2*i)*lasts/4, func() {
+				if !f.closing {
+					host.Loop.Pause()
+				}
+			})
 			f.chaos.After(time.Duration(2*i+1)*lasts/4, host.Loop.Resume)
 		}
 	case anEviction:
