@@ -368,7 +368,7 @@ var fleetBreaches = []fleetBreach{
 	{"no run id in the marker", 5, false, surroundings{favours: []int{aKillInCrash}}, fleetMutant{world: forging(func(t *twisted, server int) map[string]any {
 		return map[string]any{"run_id": t.p.f.servers[server].RunID()}
 	})}},
-	{"no incarnation in the marker", 1026, true, surroundings{favours: []int{aKill, aKillAtMarker, aKillInCut, aHang}}, fleetMutant{world: forging(func(t *twisted, server int) map[string]any {
+	{"no incarnation in the marker", 3818, true, surroundings{favours: []int{aKill, aKillAtMarker, aKillInCut, aHang}}, fleetMutant{world: forging(func(t *twisted, server int) map[string]any {
 		return map[string]any{"incarnation": t.name}
 	})}},
 	{"run ids are not compared on data connections", 6, false, surroundings{favours: []int{aQuickRestart}}, fleetMutant{world: twist(func(t *twisted) {
@@ -382,7 +382,7 @@ var fleetBreaches = []fleetBreach{
 	})}},
 	{"markers are written after rerouting began", 483, true, surroundings{favours: []int{aKillInCut, aKillInHang, aCutThere, aKill}, dawdles: true}, fleetMutant{world: twist(lateMarkers)}},
 	{"markers are written before the barrier", 49, true, surroundings{favours: []int{aKillAtMarker, aKillAtMarker, aHang, aCutThere}, dawdles: true}, fleetMutant{world: twist(earlyMarkers)}},
-	{"the returning server's marker is written first", 221, true, surroundings{favours: []int{aLostAnswerAndKill, aHang, aCutThere}}, fleetMutant{world: twist(ownMarkerFirst)}},
+	{"the returning server's marker is written first", 338, true, surroundings{favours: []int{aLostAnswerAndKill, aHang, aCutThere}}, fleetMutant{world: twist(ownMarkerFirst)}},
 	{"an unknown marker is taken for none", 414, true, surroundings{favours: []int{aLostOwnAnswerAndKill, aHang}}, fleetMutant{world: twist(trustingUnknown)}},
 	{"the returning server's own refuge is not flushed", 22, false, surroundings{favours: []int{aCutThere, aHang, aDrain}, large: true, dawdles: true}, fleetMutant{world: pretending(":1\r\n", func(_ *twisted, _ int, args []string) bool {
 		return flushesRefuge(args) && args[4] == ""

@@ -145,7 +145,7 @@ func newFleet(seed uint64, trace io.Writer, m fleetMutant) *fleet {
 	f.log = slog.New(slog.NewTextHandler(fleetLog{f}, &slog.HandlerOptions{Level: level}))
 	f.audit.init(f)
 	f.leases = leases{}
-	f.patience = 4 * requestTimeout
+	f.patience = 6 * requestTimeout
 	for _, keys := range [][]string{plainKeys, counterKeys, madeKeys, lifetimeKeys, tiedKeys} {
 		f.keys = append(f.keys, keys...)
 	}
