@@ -31,8 +31,8 @@ var mayImport = map[string][]string{
 	"proxy":    {"backend", "command", "ioloop", "metric", "resp", "router"},
 	"backend":  {"ioloop", "metric", "resp"},
 	"admin":    {"health", "metric", "quorum", "router", "topology"},
-	"lock":     {"quorum"},
-	"counter":  {"quorum"},
+	"lock":     {"quorum", "resp"},
+	"counter":  {"quorum", "resp"},
 	"topology": {"resp", "router"},
 
 	"discovery": {"health"},
@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"health":   nil,
 	"ioloop":   {"metric"},
 	"metric":   nil,
-	"quorum":   nil,
+	"quorum":   {"resp"},
 	"resp":     nil,
 	"router":   nil,
 
