@@ -1,12 +1,12 @@
 // Command golang tries clients that are written in Go, each with its default
 // settings: golang go-redis|go-redis-cluster|rueidis|redigo HOST PORT sharded|whole
+// STEP..., and libraries of locks: golang redsync|redislock HOST PORT sharded|whole
 // STEP...
 //
 // Each step prints one line, "ok STEP" or "FAIL STEP: reason".
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -56,11 +56,9 @@ func main() {
 		os.Exit(2)
 	}
 	addr := net.JoinHostPort(os.Args[2], os.Args[3])
-	p := &player{input: bufio.NewReader(os.Stdin), sharded: os.Args[4] == "sharded", connect: func() (library, error) {
-		return libraries[os.Args[1]](addr)
-	}}
+	play := playerOf(os.Args[1], addr, os.Args[4] == "sharded")
 	for _, name := range os.Args[5:] {
-		if err := p.play(name); err != nil {
+		if err := try(play, name); err != nil {
 			fmt.Printf("FAIL %s: %q\n", name, err)
 			continue
 		}
@@ -68,14 +66,22 @@ func main() {
 	}
 }
 
-// play runs one step. A step ends at the first thing that is wrong.
-func (p *player) play(name string) (err error) {
+// playerOf is what plays a library's steps, by their names.
+func playerOf(library, addr string, sharded bool) func(step string) {
+	if _, ok := lockLibraries[library]; ok {
+		return newLockPlayer(library, addr).play
+	}
+	return newPlayer(library, addr, sharded).play
+}
+
+// try plays one step. A step ends at the first thing that is wrong.
+func try(play func(step string), name string) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	steps[name](p)
+	play(name)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,14 @@ type player struct {
 	connect  func() (library, error)
 	c, other library
 }
+
+func newPlayer(name, addr string, sharded bool) *player {
+	return &player{input: bufio.NewReader(os.Stdin), sharded: sharded, connect: func() (library, error) {
+		return libraries[name](addr)
+	}}
+}
+
+func (p *player) play(step string) { steps[step](p) }
 
 var steps = map[string]func(*player){
 	"connect":   (*player).connecting,

@@ -12,6 +12,7 @@ const [kind, host, port, owners, ...asked] = process.argv.slice(2);
 const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 const kit = {
+  kind,
   cluster: kind === 'cluster',
   host,
   port: Number(port),
@@ -26,6 +27,9 @@ const kit = {
   },
   same(got, want) {
     assert.deepStrictEqual(got, want);
+  },
+  between(low, got, high) {
+    assert.ok(low <= got && got <= high, `${got}, want ${low} to ${high}`);
   },
   // The error that a promise is rejected with.
   async refused(promise) {
