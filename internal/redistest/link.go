@@ -73,6 +73,13 @@ func (l *Link) Ended(d Direction) bool {
 // Done is closed once both directions have ended.
 func (l *Link) Done() <-chan struct{} { return l.done }
 
+// Abandon resets the client's side alone: what the client has sent is still delivered,
+// as by a network that is slow, held bytes once they are released.
+func (l *Link) Abandon() {
+	_ = l.client.SetLinger(0)
+	_ = l.client.Close()
+}
+
 // Cut closes both sides in an orderly way, without what was held.
 func (l *Link) Cut() { l.close(false) }
 
@@ -102,6 +109,7 @@ type chunk struct {
 // empties it.
 type pipe struct {
 	from, to *net.TCPConn
+	filters  []Filter // in order; set before the reader starts, and used by it alone
 
 	mu      sync.Mutex
 	changed sync.Cond // any field below changed
@@ -128,16 +136,20 @@ func (p *pipe) set(change func(*pipe)) {
 
 func (p *pipe) read() {
 	buffer := make([]byte, 64<<10)
+	var messages messages
 	for {
 		n, err := p.from.Read(buffer)
+		b := append([]byte(nil), buffer[:n]...)
+		if len(p.filters) > 0 {
+			b = messages.filtered(b, err != nil, p.filters)
+		}
 		p.mu.Lock()
-		for n > 0 && p.size >= maxHeld && !p.broken {
+		for len(b) > 0 && p.size >= maxHeld && !p.broken {
 			p.changed.Wait()
 		}
-		if n > 0 && !p.broken {
-			b := append([]byte(nil), buffer[:n]...)
+		if len(b) > 0 && !p.broken {
 			p.queue = append(p.queue, chunk{b, time.Now().Add(p.delay)})
-			p.size += n
+			p.size += len(b)
 		}
 		p.ended = p.ended || err != nil
 		p.changed.Broadcast()

@@ -29,6 +29,7 @@ type Relay struct {
 	listener net.Listener
 	links    []*Link
 	hold     [2]bool
+	filters  [2][]func(*Link) Filter
 	closed   bool
 	running  sync.WaitGroup
 }
@@ -176,6 +177,11 @@ func (r *Relay) connect(client *net.TCPConn) {
 	}
 	r.mu.Lock()
 	l := newLink(client, c.(*net.TCPConn), r.hold)
+	for d := range r.filters {
+		for _, make := range r.filters[d] {
+			l.pipes[d].filters = append(l.pipes[d].filters, make(l))
+		}
+	}
 	r.links = append(r.links, l)
 	refuse := r.closed
 	r.changed.Broadcast()
