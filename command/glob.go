@@ -1,5 +1,7 @@
 package command
 
+import "bytes"
+
 // MatchGlob reports whether s matches a pattern as KEYS, SCAN's MATCH, CONFIG GET
 // and COMMAND LIST take it: * is any text, ? any byte, [a-z] and [^a-z] one byte
 // of a class, \ takes the meaning of the byte after it away. nocase makes upper
@@ -39,6 +41,34 @@ func MatchGlob(pattern, s []byte, nocase bool) bool {
 		restS = restS[1:]
 		pattern, s = afterStar, restS
 	}
+}
+
+// Glob is a pattern that many keys are compared with, as MatchGlob does it; what it begins
+// with, up to the first *, ? or [, is compared first. It is never changed, so that any
+// goroutine may use it.
+type Glob struct{ prefix, rest []byte }
+
+// NewGlob takes a pattern apart.
+func NewGlob(pattern string) Glob {
+	var g Glob
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '*', '?', '[':
+			g.rest = []byte(pattern[i:])
+			return g
+		case '\\':
+			if i+1 < len(pattern) {
+				i++
+			}
+		}
+		g.prefix = append(g.prefix, pattern[i])
+	}
+	return g
+}
+
+// Matches reports whether s matches the pattern, with the case that letters have.
+func (g Glob) Matches(s []byte) bool {
+	return bytes.HasPrefix(s, g.prefix) && MatchGlob(g.rest, s[len(g.prefix):], false)
 }
 
 // matchOne matches one byte with the first part of a pattern, which is not empty

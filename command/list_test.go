@@ -75,6 +75,9 @@ func TestGlobMatchesTheKeysThatARealServerDoes(t *testing.T) {
 			if got := MatchGlob([]byte(pattern), []byte(key), false); got != slices.Contains(want, key) {
 				t.Fatalf("pattern %q and key %q: %v", pattern, key, got)
 			}
+			if got := NewGlob(pattern).Matches([]byte(key)); got != slices.Contains(want, key) {
+				t.Fatalf("pattern %q, taken apart, and key %q: %v", pattern, key, got)
+			}
 		}
 		matches += len(want)
 	}
@@ -138,6 +141,9 @@ func FuzzGlobIsAsTryingEverything(f *testing.F) {
 		}
 		if got := MatchGlob(p, text, false); got != slowGlob(p, text) {
 			t.Errorf("%q and %q: %v", pattern, s, got)
+		}
+		if got := NewGlob(pattern).Matches(text); got != slowGlob(p, text) {
+			t.Errorf("%q, taken apart, and %q: %v", pattern, s, got)
 		}
 	})
 }
