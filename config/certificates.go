@@ -127,6 +127,11 @@ func (c *Config) readCertificates() Faults {
 			c.readCertificate(v, join("pools", name)+".tls", t.Files())
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Quorums)) {
+		if t := &c.Quorums[name].Secure; t.On {
+			c.readCertificate(v, join("quorums", name)+".tls", t.Files())
+		}
+	}
 	return v.faults
 }
 

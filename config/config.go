@@ -33,8 +33,16 @@ type Config struct {
 	// Routes say which keys go to which pool, at most 1,000. The longest prefix
 	// that a key begins with decides, wherever it stands in the list. They may
 	// be left out if there is only one pool, or if every listener names its own.
-	Routes   []Route  `yaml:"routes"`
-	Topology Topology `yaml:"topology"`
+	Routes []Route `yaml:"routes"`
+	// Quorums are the sets of servers that locks and counters are kept on, by name: at
+	// most 16.
+	Quorums map[string]*Quorum `yaml:"quorums"`
+	// Locks say which keys are locks, at most 100 patterns.
+	Locks []Lock `yaml:"locks"`
+	// Counters say which keys are counters that a quorum agrees on, at most 100 patterns.
+	// Keys that no pattern matches count as in Redis, on their one server.
+	Counters []Counter `yaml:"counters"`
+	Topology Topology  `yaml:"topology"`
 
 	// Notes are what Load and Parse changed in the values of the file, one
 	// sentence each, for the log.

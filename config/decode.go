@@ -149,6 +149,13 @@ func (d *decoder) decodeScalar(n ast.Node, text string, scalar bool, v reflect.V
 			return
 		}
 		v.SetInt(i)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || strings.Trim(text, "0123456789.") != "" {
+			d.unreadable(n, path, "must be a number such as 0.01, is %q", clip(text))
+			return
+		}
+		v.SetFloat(f)
 	default:
 		d.unreadable(n, path, "must be a single value of another kind")
 	}

@@ -18,7 +18,7 @@ const docsPath = "../docs/configuration.md"
 
 const docsHead = `# Configuration
 
-Written from the types in ` + "`config/config.go` and `config/pool.go`" + ` by ` + "`go test ./config -run Docs -update`" + `. The shipped
+Written from the types in ` + "`config/config.go`, `config/pool.go` and `config/quorum.go`" + ` by ` + "`go test ./config -run Docs -update`" + `. The shipped
 [config.yaml](../config.yaml) has every key with its default, to start from.
 
 - The file is YAML. An unknown key, a key that is given twice and a value out of its bounds stop the start, and
@@ -65,6 +65,7 @@ func TestDocsNameEveryKeyThereIs(t *testing.T) {
 			if section != "" {
 				path = section + "." + key
 			}
+			path = strings.ReplaceAll(path, "quorums.NAME", "quorums.safe")
 			path = strings.ReplaceAll(strings.ReplaceAll(path, "NAME", "main"), "[]", "[0]")
 			said[path] = true
 		}
@@ -94,7 +95,7 @@ func newPage(t *testing.T) *page {
 	t.Helper()
 	p := &page{t: t, types: map[string]string{}, fields: map[string]string{}, required: map[string]bool{}}
 	var declarations []ast.Decl
-	for _, name := range []string{"config.go", "pool.go"} {
+	for _, name := range []string{"config.go", "pool.go", "quorum.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -127,6 +128,8 @@ func newPage(t *testing.T) *page {
 	n := Node{}
 	n.setDefaults()
 	bare.Pools["NAME"].Nodes = []Node{n}
+	bare.Quorums = map[string]*Quorum{"NAME": DefaultQuorum()}
+	bare.Locks, bare.Counters = []Lock{DefaultLock()}, []Counter{DefaultCounter()}
 	for _, c := range []*Config{Default(), bare} {
 		var faults Faults
 		if !errors.As(c.Validate(), &faults) {
@@ -238,6 +241,8 @@ func kind(v reflect.Value) string {
 		return "`true` or `false`"
 	case reflect.Int:
 		return "whole number"
+	case reflect.Float64:
+		return "number"
 	case reflect.Slice:
 		return "list"
 	case reflect.Map:

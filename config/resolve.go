@@ -67,6 +67,9 @@ func (c *Config) readSecrets() Faults {
 		v.readSecret(join("pools", name)+".auth", p.Auth.source())
 		v.readSecret(join("pools", name)+".sentinel.auth", p.Sentinel.Auth.source())
 	}
+	for name, q := range c.Quorums {
+		v.readSecret(join("quorums", name)+".auth", q.Auth.source())
+	}
 	for i := range c.Users {
 		v.readSecret(fmt.Sprintf("users[%d]", i), c.Users[i].source())
 	}

@@ -41,9 +41,15 @@ func withNodes(t *testing.T) string { return withBlocks(t, "# nodes:", "# routes
 // withBlocks is the shipped file with blocks that are no comments any more.
 func withBlocks(t *testing.T, blocks ...string) string {
 	t.Helper()
+	return uncommented(shipped(t), blocks...)
+}
+
+// uncommented is a file without the line for embedded servers, in which blocks are no
+// comments any more.
+func uncommented(text string, blocks ...string) string {
 	var lines []string
 	in := false
-	for line := range strings.Lines(shipped(t)) {
+	for line := range strings.Lines(text) {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(trimmed, "embedded:"):
@@ -82,9 +88,24 @@ func TestTheShippedFileIsOneBlockAwayFromRerouting(t *testing.T) {
 	}
 }
 
+func TestTheShippedFileIsOneBlockAwayFromLocksAndCounters(t *testing.T) {
+	c := mustParse(t, withBlocks(t, "# nodes:", "# quorums:"))
+	quorum, lock, counter := *DefaultQuorum(), DefaultLock(), DefaultCounter()
+	quorum.Nodes = []string{"127.0.0.1:7201", "127.0.0.1:7202", "127.0.0.1:7203"}
+	lock.Keys, lock.Quorum, counter.Keys, counter.Quorum = "lock:*", "safe", "counter:*", "safe"
+	if got := c.Quorums["safe"]; got == nil || !reflect.DeepEqual(*got, quorum) {
+		t.Errorf("the quorum is %+v", got)
+	}
+	if !reflect.DeepEqual(c.Locks, []Lock{lock}) || !reflect.DeepEqual(c.Counters, []Counter{counter}) {
+		t.Errorf("got %+v, %+v", c.Locks, c.Counters)
+	}
+}
+
 func TestTheShippedFileNamesEveryKey(t *testing.T) {
 	said := map[string]int{}
-	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:", "# sentinel:", "# on_node_down: reroute")} {
+	agreement := withBlocks(t, "# quorums:")
+	for _, text := range []string{shipped(t), withNodes(t), withBlocks(t, "# users:", "# tls:", "# sentinel:", "# on_node_down: reroute"),
+		agreement, uncommented(agreement, "# tls:")} {
 		_, d := decodeFile([]byte(text))
 		maps.Copy(said, d.lines)
 	}
@@ -99,14 +120,18 @@ func TestTheShippedFileNamesEveryKey(t *testing.T) {
 	}
 }
 
-// keysOf lists the paths of all keys below a type, with the pool main and the
-// first element of each list.
+// keysOf lists the paths of all keys below a type, with the pool main, the quorum safe
+// and the first element of each list.
 func keysOf(t reflect.Type, path string) []string {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return keysOf(t.Elem(), path)
 	case reflect.Map:
-		return keysOf(t.Elem(), path+".main")
+		name := ".main"
+		if path == "quorums" {
+			name = ".safe"
+		}
+		return keysOf(t.Elem(), path+name)
 	case reflect.Slice:
 		return keysOf(t.Elem(), path+"[0]")
 	case reflect.Struct:

@@ -68,6 +68,7 @@ func (c *Config) check() Faults {
 	v.rerouting(c)
 	v.routes(c)
 	v.unusedPools(c)
+	v.agreement(c)
 	return v.faults
 }
 

@@ -71,7 +71,9 @@ func (v *validator) pool(path string, p *Pool) {
 	if p.Embedded != 0 && p.Auth.source().given() == 1 {
 		v.fault(path+".auth", "embedded servers have no password")
 	}
-	v.poolTLS(path+".tls", p)
+	v.serverTLS(path+".tls", &p.Secure, p.Embedded != 0, slices.IndexFunc(p.Nodes, func(n Node) bool {
+		return isUnix(n.Address) || slices.ContainsFunc(n.Replicas, isUnix)
+	}))
 }
 
 func (v *validator) health(path string, h *Health) {
@@ -148,15 +150,14 @@ func (v *validator) serverAddress(path, text string) {
 	}
 }
 
-func (v *validator) poolTLS(path string, p *Pool) {
-	t := &p.Secure
-	if !t.On {
-		return
-	}
-	isUnix := func(address string) bool { return strings.HasPrefix(address, unixPrefix) }
-	onUnix := slices.IndexFunc(p.Nodes, func(n Node) bool { return isUnix(n.Address) || slices.ContainsFunc(n.Replicas, isUnix) })
+func isUnix(address string) bool { return strings.HasPrefix(address, unixPrefix) }
+
+// serverTLS checks TLS with servers, of which the one at onUnix has a Unix socket: -1, none.
+func (v *validator) serverTLS(path string, t *PoolTLS, embedded bool, onUnix int) {
 	switch {
-	case p.Embedded != 0:
+	case !t.On:
+		return
+	case embedded:
 		v.fault(path, "embedded servers speak no TLS")
 	case onUnix >= 0:
 		v.fault(path, "nodes[%d] has a Unix socket, where Redis speaks no TLS", onUnix)

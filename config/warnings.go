@@ -27,6 +27,7 @@ func (c *Config) warnings(d *decoder) []Fault {
 		w.rerouteWarnings(join("pools", name), c.Pools[name])
 	}
 	w.sharedDatabases(c)
+	w.quorumWarnings(c, d)
 	for i, r := range c.Routes {
 		if r.Prefix == "" && len(c.Routes) > 1 {
 			w.fault(fmt.Sprintf("routes[%d]", i), "commands on the whole fleet, such as SCAN, KEYS, DBSIZE and FLUSHALL, "+
