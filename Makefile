@@ -6,7 +6,7 @@ FUZZTIME ?= 10m
 TESTTIMEOUT ?= 20m
 
 .DEFAULT_GOAL := build
-.PHONY: help build image deps test lint torture fuzz bench bench-quick bench-tls bench-ab
+.PHONY: help build image deps test lint torture fuzz bench bench-quick bench-tls bench-quorum bench-ab
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -49,6 +49,9 @@ bench-quick: deps ## the same, under two minutes
 
 bench-tls: deps ## clients with TLS against clients without, and against twemproxy behind stunnel
 	$(GO) run ./bench -tls $(BENCHFLAGS)
+
+bench-quorum: deps ## locks and counters against plain INCR, redsync and etcd, under ten minutes
+	$(GO) run ./bench -quorum $(BENCHFLAGS)
 
 bench-ab: deps ## this tree against an older one: make bench-ab BASE=<revision>
 	@GO="$(GO)" scripts/bench-ab.sh "$(BASE)" $(BENCHFLAGS)

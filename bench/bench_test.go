@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringmain/internal/redistest"
 )
 
 func TestTheMedianLeavesOutWhatWasNotMeasured(t *testing.T) {
@@ -138,7 +140,7 @@ func TestTheChartIsWellFormedAndShowsWhatIsBeyondItsScale(t *testing.T) {
 	for i, factor := range []float64{0.01, 1, 100} {
 		s := sample{rps: 1000 * factor, p50: 1, p99: 1, cpu: 1 / factor, rss: 1}
 		c.results = append(c.results, caseResult{fullCases()[i],
-			map[string]series{ringmain: {s}, twemproxy: {{1000, 1, 1, 1, 1}}}})
+			map[string]series{ringmain: {s}, twemproxy: {{rps: 1000, p50: 1, p99: 1, cpu: 1, rss: 1}}}})
 	}
 	chart := c.chart()
 	d := xml.NewDecoder(strings.NewReader(chart))
@@ -171,5 +173,73 @@ func TestClientsWithTLSAreMeasuredBesideOthers(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}
+	}
+}
+
+func TestTheFileSystemOfAFolderIsThatOfItsNearestMount(t *testing.T) {
+	table := "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/vdb /tmp/data xfs rw 0 0\n/dev/vdc /data ext4 rw 0 0\ntmpfs /data tmpfs rw 0 0\n"
+	for folder, want := range map[string]string{
+		"/": "ext4 on /dev/vda", "/var/tmp": "ext4 on /dev/vda", "/tmp": "tmpfs on tmpfs", "/tmp/database": "tmpfs on tmpfs",
+		"/tmp/data/x": "xfs on /dev/vdb", "/data": "tmpfs on tmpfs",
+	} {
+		if got := mountOf(folder, table); got != want {
+			t.Errorf("%s is on %q, want %q", folder, got, want)
+		}
+	}
+	if got := mountOf("/x", "nonsense"); !strings.Contains(got, "unknown") {
+		t.Errorf("without mounts it is on %q", got)
+	}
+}
+
+func TestALineIsHeldOnItsRightSide(t *testing.T) {
+	throughput, latency := line{atLeast: true, bound: 0.8}, line{bound: 2}
+	for _, c := range []struct {
+		l     line
+		ratio float64
+		want  string
+	}{
+		{throughput, 0.81, "held"}, {throughput, 0.8, "held"}, {throughput, 0.79, "**missed**"},
+		{latency, 1.9, "held"}, {latency, 2, "held"}, {latency, 2.1, "**missed**"},
+		{throughput, math.NaN(), "not measured"},
+	} {
+		if got := c.l.held(c.ratio); got != c.want {
+			t.Errorf("%s, %v: %s, want %s", c.l.text(), c.ratio, got, c.want)
+		}
+	}
+}
+
+func TestEveryLineIsAboutALoadAndItsSides(t *testing.T) {
+	q := &quorumFleet{proxy: &redistest.Server{}, plainProxy: &redistest.Server{}, durableProxy: &redistest.Server{}}
+	locks, closeClients := q.lockDuels()
+	defer closeClients()
+	sides := map[string]bool{}
+	for _, d := range append(append(q.counterDuels(), locks...), q.etcdDuel(&etcdFleet{})) {
+		for _, s := range d.sides {
+			sides[d.name+": "+s.name] = true
+		}
+	}
+	for _, l := range lines {
+		for _, name := range []string{l.side, l.other} {
+			if !sides[l.load+": "+name] {
+				t.Errorf("nothing measures %s: %s", l.load, name)
+			}
+		}
+	}
+}
+
+func TestAClosedLoopStopsAtTheFirstError(t *testing.T) {
+	bad := errors.New("bad")
+	_, _, err := closedLoop(t.Context(), 4, time.Minute, func(_ context.Context, client, n int) error {
+		if client == 2 && n == 3 {
+			return bad
+		}
+		return nil
+	})
+	if !errors.Is(err, bad) {
+		t.Errorf("it ended with %v", err)
+	}
+	s, n, err := closedLoop(t.Context(), 4, 20*time.Millisecond, func(context.Context, int, int) error { return nil })
+	if err != nil || n == 0 || s.rps <= 0 || s.p99 < s.p50 {
+		t.Errorf("%+v of %d operations, %v", s, n, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"time"
 )
@@ -29,6 +28,9 @@ func p50(s sample) float64 { return s.p50 }
 func p99(s sample) float64 { return s.p99 }
 func cpu(s sample) float64 { return s.cpu }
 func rss(s sample) float64 { return s.rss }
+
+func serversCPU(s sample) float64 { return s.servers }
+func loadCPU(s sample) float64    { return s.load }
 
 // caseResult is what one case gave on each target, by name.
 type caseResult struct {
@@ -181,8 +183,7 @@ func (c *comparison) measureRound(ctx context.Context, f *fleet, results []caseR
 			}
 			if err != nil {
 				c.fail(r.benchCase, t, err)
-				nan := math.NaN() // keeps the rounds of the targets side by side
-				s = sample{nan, nan, nan, nan, nan}
+				s = notMeasured()
 			}
 			r.series[t.name] = append(r.series[t.name], s)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"math"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -21,24 +22,27 @@ const (
 	stderrShown = 500
 )
 
-// sample is what one run of redis-benchmark gave.
+// sample is what one run of a load gave, such as redis-benchmark.
 type sample struct {
 	rps      float64 // commands a second, not round trips
 	p50, p99 float64 // ms
 	cpu      float64 // of the proxy, µs an operation
 	rss      float64 // of the proxy after the run, MiB
+
+	// What else the operations cost, where it is of interest, µs each.
+	servers float64 // all servers together
+	load    float64 // the program that makes the load, with the library it uses
+}
+
+// notMeasured keeps the rounds of the targets side by side.
+func notMeasured() sample {
+	nan := math.NaN()
+	return sample{nan, nan, nan, nan, nan, nan, nan}
 }
 
 // benchmark runs c with n requests against addr. more are flags of redis-benchmark.
 func benchmark(ctx context.Context, addr string, c benchCase, n int, more ...string) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, runLimit)
-	defer cancel()
-	host, port, ok := strings.Cut(addr, ":")
-	if !ok {
-		return sample{}, fmt.Errorf("address %q has no port", addr)
-	}
-	args := []string{"-h", host, "-p", port, "--csv",
-		"-n", strconv.Itoa(n), "-c", strconv.Itoa(c.clients), "-P", strconv.Itoa(c.pipeline),
+	args := []string{"-n", strconv.Itoa(n), "-c", strconv.Itoa(c.clients), "-P", strconv.Itoa(c.pipeline),
 		"-r", strconv.Itoa(keySpace(c.size)), "-d", strconv.Itoa(c.size)}
 	args = append(args, more...)
 	if c.op == opMget {
@@ -49,6 +53,18 @@ func benchmark(ctx context.Context, addr string, c benchCase, n int, more ...str
 	} else {
 		args = append(args, "-t", strings.ToLower(string(c.op)))
 	}
+	return redisBenchmark(ctx, addr, args...)
+}
+
+// redisBenchmark runs the program of that name against addr.
+func redisBenchmark(ctx context.Context, addr string, flags ...string) (sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	defer cancel()
+	host, port, ok := strings.Cut(addr, ":")
+	if !ok {
+		return sample{}, fmt.Errorf("address %q has no port", addr)
+	}
+	args := append([]string{"-h", host, "-p", port, "--csv"}, flags...)
 	cmd := exec.CommandContext(ctx, "redis-benchmark", args...)
 	cmd.SysProcAttr = loadAttributes()
 	cmd.WaitDelay = time.Second

@@ -22,6 +22,19 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
+// ownCPUTime is what this process and those it has waited for have used so far.
+func ownCPUTime() (time.Duration, error) {
+	var sum int64
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var u unix.Rusage
+		if err := unix.Getrusage(who, &u); err != nil {
+			return 0, fmt.Errorf("CPU time of this process: %w", err)
+		}
+		sum += u.Utime.Nano() + u.Stime.Nano()
+	}
+	return time.Duration(sum), nil
+}
+
 // residentBytes is the memory of a process that is in RAM.
 func residentBytes(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

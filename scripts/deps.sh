@@ -24,6 +24,7 @@ if [ "${1:-}" != image ]; then
   need redis-benchmark redis-tools
   need nutcracker nutcracker
   need stunnel4 stunnel4
+  need etcd etcd-server
   need systemd-analyze systemd
   [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
   # The clients that the tests try, with Debian's own interpreters.
@@ -105,14 +106,18 @@ export DEBIAN_FRONTEND=noninteractive
 # What was installed just now shall not start with the machine either. A service
 # that the user had before is not among the packages, and stays as it is.
 for package in "${packages[@]}"; do
-  case $package in redis-server | nutcracker | stunnel4) ;; *) continue ;; esac
+  case $package in
+    redis-server | nutcracker | stunnel4) service=$package ;;
+    etcd-server) service=etcd ;;
+    *) continue ;;
+  esac
   if command -v systemctl >/dev/null 2>&1; then
-    "${root[@]}" systemctl disable --quiet "$package" >/dev/null 2>&1 || true
+    "${root[@]}" systemctl disable --quiet "$service" >/dev/null 2>&1 || true
     if [ -d /run/systemd/system ]; then
-      "${root[@]}" systemctl stop --quiet "$package" >/dev/null 2>&1 || true
+      "${root[@]}" systemctl stop --quiet "$service" >/dev/null 2>&1 || true
     fi
   elif command -v update-rc.d >/dev/null 2>&1; then
-    "${root[@]}" update-rc.d "$package" disable >/dev/null 2>&1 || true
+    "${root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
   fi
 done
 

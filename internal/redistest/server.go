@@ -43,6 +43,9 @@ type Program struct {
 	Ready func(ctx context.Context, addr string) error
 	// Password is used by Client; empty for none.
 	Password string
+	// In is the folder in which the directory of the program's own is made; empty
+	// for the system's one for temporary files.
+	In string
 }
 
 // Server is a running Program. Its methods may be called concurrently, but for
@@ -71,7 +74,7 @@ func Launch(p Program) (*Server, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "redistest-")
+	dir, err := os.MkdirTemp(p.In, "redistest-")
 	if err != nil {
 		return nil, err
 	}
