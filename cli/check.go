@@ -43,9 +43,10 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return flags.Failed(err)
 	}
-	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s%s, %s\n", *file,
+	fmt.Fprintf(stdout, "%s is valid: %s, %s, %s%s, %s%s\n", *file,
 		count(len(cfg.Listeners), "listener"), count(len(cfg.Pools), "pool"),
-		serversOf(cfg), replicasOf(cfg), count(len(cfg.Routes), "route"))
+		serversOf(cfg), replicasOf(cfg), count(len(cfg.Routes), "route"), summary(cfg))
+	printQuorums(stdout, cfg)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
 		if p := cfg.Pools[name]; p.Reroutes() {
 			fmt.Fprintf(stdout, "reroutes: pools.%s: at most %d of %s may be out; keys of these servers are deleted, and all that is in their database %d\n",

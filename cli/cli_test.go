@@ -242,6 +242,68 @@ func TestExplainFollowsAListenerOrAPool(t *testing.T) {
 	}
 }
 
+const withLocks = twoPools + `
+quorums:
+  safe: {nodes: ["10.0.0.9:1", "10.0.0.9:2", "10.0.0.9:3"]}
+  toy: {embedded: 1}
+locks:
+  - {keys: "lock:plain:*", mode: owner}
+  - {keys: "lock:*", quorum: safe}
+counters:
+  - {keys: "n:[0-9]*", quorum: safe}
+  - {keys: "toy:*", quorum: toy}
+`
+
+func TestExplainTellsWhichQuorumKeepsALockOrACounter(t *testing.T) {
+	code, stdout, stderr := call(t, withLocks, "explain", "lock:a", "n:5", "--pool", "sessions", "lock:plain:x", "n:x")
+	want := `key       "lock:a"
+lock      by locks[1] "lock:*"
+quorum    safe  10.0.0.9:1, 10.0.0.9:2, 10.0.0.9:3
+majority  2 servers
+
+key       "n:5"
+counter   by counters[0] "n:[0-9]*"
+quorum    safe  10.0.0.9:1, 10.0.0.9:2, 10.0.0.9:3
+majority  2 servers
+
+key           "lock:plain:x"
+plain         by locks[0] "lock:plain:*", which has mode: owner
+pool          sessions
+`
+	rest, ok := strings.CutPrefix(stdout, want)
+	if code != ExitOK || stderr != "" || !ok || !strings.Contains(rest, "\n\nkey           \"n:x\"\npool          sessions\n") {
+		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+	if _, stdout, _ = call(t, withLocks, "explain", "toy:1"); !strings.Contains(stdout, "quorum    toy  embedded\nmajority  1 server\n") {
+		t.Errorf("got\n%s", stdout)
+	}
+	_, stdout, _ = call(t, withLocks, "explain", "--json", "lock:a", "toy:1", "lock:plain:x")
+	for _, want := range []string{
+		`{"key":"lock:a","key_hex":"6c6f636b3a61","kind":"lock","pattern":"lock:*","pattern_path":"locks[1]","quorum":"safe","servers":["10.0.0.9:1","10.0.0.9:2","10.0.0.9:3"],"majority":2}`,
+		`"quorum":"toy","servers":[],"majority":1}`, `"plain":"locks[0] \"lock:plain:*\"","pool":"main"`,
+	} {
+		if strings.Count(stdout, "\n") != 3 || !strings.Contains(stdout, want) {
+			t.Errorf("%s is not in\n%s", want, stdout)
+		}
+	}
+}
+
+func TestCheckTellsWhatQuorumsDecideAbout(t *testing.T) {
+	code, stdout, _ := call(t, withLocks, "check")
+	cfg, err := config.Load("config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	safe := fmt.Sprintf("quorum: safe: 2 of 3 servers decide about locks[1] \"lock:*\", counters[0] \"n:[0-9]*\"; "+
+		"all its proxies must have the servers %s and the settings %s\n", cfg.Quorums["safe"].SetHash(), cfg.SettingsHash("safe"))
+	for _, want := range []string{"4 servers, 2 routes, 2 quorums, 2 lock patterns, 2 counter patterns\n", safe,
+		`quorum: toy: 1 of 1 server decide about counters[1] "toy:*"; `} {
+		if code != ExitOK || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, %q is not in\n%s", code, want, stdout)
+		}
+	}
+}
+
 const sentinelPool = `
 pools:
   main:

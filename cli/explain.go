@@ -23,7 +23,8 @@ var explainCommand = Command{
 	Name: "explain", Arguments: "[--config FILE] [--listener N | --pool NAME] [--json] [--escapes] KEY…",
 	Summary: "Tell where keys live, and why",
 	Details: `For each key: its pool, the part of it that is hashed, the hash, its server, and the
-servers that would have it next. Nothing is contacted. Behind an argument -- keys may
+servers that would have it next; or, of a lock or a counter, the pattern that makes it
+one and its quorum. Nothing is contacted. Behind an argument -- keys may
 begin with a hyphen.`,
 }
 
@@ -58,20 +59,38 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if ctx.Err() != nil {
 			return flags.Failed(ctx.Err())
 		}
+		p, matched := patternOf(cfg, key)
+		if matched && !p.Owner() {
+			a := agreedOf(cfg, p, key)
+			if err := write(stdout, a, *asJSON, i > 0, a.print); err != nil {
+				return flags.Failed(err)
+			}
+			continue
+		}
 		e := explanationOf(cfg, snapshot, scope, key)
+		if matched {
+			e.Plain = p.Name()
+		}
 		if cfg.Pools[e.Pool].ByDNS() {
 			return flags.Failed(fmt.Errorf("key \"%s\": its pool, %s, has discovery: dns: which server has it depends on the addresses that the pool's names have now", e.Key, e.Pool))
 		}
-		if *asJSON {
-			err = json.NewEncoder(stdout).Encode(e)
-		} else {
-			err = e.print(stdout, i > 0)
-		}
-		if err != nil {
+		if err := write(stdout, e, *asJSON, i > 0, e.print); err != nil {
 			return flags.Failed(err)
 		}
 	}
 	return ExitOK
+}
+
+// write writes what is said of a key, for programs or for people; another has been written
+// before it.
+func write(w io.Writer, said any, asJSON, another bool, print func(io.Writer) error) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(said)
+	}
+	if another {
+		fmt.Fprintln(w)
+	}
+	return print(w)
 }
 
 // keysOf are the bytes of the keys that were typed.
@@ -142,8 +161,10 @@ func serverOf(cfg *config.Config, s router.Server) server {
 type explanation struct {
 	// Key and Hashed are text, in which other bytes are escaped as in Go; the
 	// fields next to them are exact.
-	Key       string  `json:"key"`
-	KeyHex    string  `json:"key_hex"`
+	Key    string `json:"key"`
+	KeyHex string `json:"key_hex"`
+	// Plain is the pattern of locks or counters that makes it a plain key, if one does.
+	Plain     string  `json:"plain,omitempty"`
 	Pool      string  `json:"pool"`
 	Route     *string `json:"route"` // null where no route chose the pool
 	Hashed    string  `json:"hashed"`
@@ -194,12 +215,12 @@ func (e *explanation) addReplicas(pool *config.Pool, name string) {
 }
 
 // print writes the explanation for people.
-func (e *explanation) print(w io.Writer, another bool) error {
-	if another {
-		fmt.Fprintln(w)
-	}
+func (e *explanation) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "key\t\"%s\"\n", e.Key)
+	if e.Plain != "" {
+		fmt.Fprintf(t, "plain\tby %s, which has mode: owner\n", e.Plain)
+	}
 	fmt.Fprintf(t, "pool\t%s%s\n", e.Pool, e.why())
 	fmt.Fprintf(t, "hashed\t\"%s\"\n", e.Hashed)
 	fmt.Fprintf(t, "hash\t%s\t%s\t%s\n", e.Hash, e.HashHex, e.HashDecimal)
