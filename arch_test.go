@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 
 // dataPlane are the folders that do no I/O of their own, and so need neither a
 // client of Redis nor the net package's connections.
-var dataPlane = []string{"backend", "command", "metric", "proxy", "resp", "router"}
+var dataPlane = []string{"backend", "command", "metric", "proxy", "quorum", "resp", "router"}
 
 // notInDataPlane are imports that would give them I/O, or bring in request
 // parsers that must not see bytes from the network.

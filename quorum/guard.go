@@ -12,9 +12,10 @@ const (
 // quarantine's keys behind the call's keys, and behind its arguments the two values that
 // are expected; the guard takes them away again, so that the body sees its own alone.
 // What a guard returns itself begins with one of the words below; what the body
-// returns stands in an array behind "ok" and, for Vote, the server's time.
+// returns stands in the same array behind "ok" and, for Vote, the server's time.
 //
-// The arrays are flat, because the bodies' are: {"ok", seconds, microseconds, …}.
+// The arrays are flat, because the bodies' are: {"ok", seconds, microseconds, …}. The
+// body is a function above the guard, so that it sees none of the guard's variables.
 var guards = [...]string{
 	Register: registerGuard,
 	Vote:     voteGuard,
@@ -38,3 +39,32 @@ if known[1] ~= identity then return {'identity', known[1] or '', time[1], time[2
 if known[2] ~= settings then return {'settings', known[2] or '', time[1], time[2]} end
 if known[3] then return {'quarantine', redis.call('PTTL', '__ringmain:quarantine'), time[1], time[2]} end
 `
+
+// The words that a script's answer begins with.
+const (
+	saysDone       = "ok"
+	saysIdentity   = "identity"
+	saysSettings   = "settings"
+	saysQuarantine = "quarantine"
+)
+
+const passed = `local answer = body()
+table.insert(answer, 1, 'ok')
+return answer
+`
+
+const passedInTime = `local answer = body()
+table.insert(answer, 1, time[2])
+table.insert(answer, 1, time[1])
+table.insert(answer, 1, 'ok')
+return answer
+`
+
+// guarded is a script's text.
+func guarded(kind Kind, body string) string {
+	behind := passed
+	if kind == Vote {
+		behind = passedInTime
+	}
+	return "local function body()\n" + body + "\nend\n" + guards[kind] + behind
+}

@@ -40,7 +40,7 @@ type Script struct {
 
 // NewScript makes a script of its body.
 func NewScript(name string, kind Kind, body string) *Script {
-	text := guards[kind] + body
+	text := guarded(kind, body)
 	sum := sha1.Sum([]byte(text))
 	return &Script{Name: name, Kind: kind, Text: text, SHA: hex.EncodeToString(sum[:])}
 }

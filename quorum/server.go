@@ -1,0 +1,207 @@
+package quorum
+
+import (
+	"fmt"
+	"time"
+)
+
+// Why a server may take part in nothing.
+const (
+	unseen     = "has not been examined yet"
+	noIdentity = "has no identity: it has lost what it kept, or never was one of the set"
+	unsettled  = "is one of a set that no majority has shown yet"
+)
+
+// server is what a Set knows of one.
+type server struct {
+	q     *Set
+	index int
+	name  string
+
+	// runID is of the process that was examined last, and that alone is spoken with; "": the
+	// next one that answers is examined.
+	runID string
+	// epoch changes with the process: what was asked before proves nothing of a new one.
+	epoch uint64
+	// known are the scripts that the process has.
+	known map[*Script]bool
+	calls int // under way
+
+	// unfit is why the server may take part in nothing; "": it may. apart: because it is
+	// another set's, or has other settings.
+	unfit string
+	apart bool
+	// identity is as it was when the server was examined last, and expected its text, which
+	// every guard compares.
+	identity Identity
+	expected string
+	// last is the identity's text as it was when there was one last.
+	last string
+	// promotion is the offset at which the process ceased to be a replica.
+	promotion string
+
+	// seen: some process was examined. fresh: the present one was not yet, up is for how long
+	// it runs.
+	seen, fresh bool
+	up          time.Duration
+
+	// until is when the server may have no lock left that it has forgotten, by the monotonic
+	// clock, and why it may have forgotten any; kept is until when its own quarantine lasts.
+	until time.Duration
+	why   string
+	kept  time.Duration
+	watch watch
+
+	// trouble is why the last call was not answered; "": it was.
+	trouble string
+	// beats counts them since a vote has told of the server, age since it was examined.
+	beats, age int
+	examining  bool
+	again      bool   // examine once more, when that has ended
+	said       string // in the log
+}
+
+func (s *server) now() time.Duration { return s.q.Clock.Now().Monotonic }
+
+// quarantined is for how long the server casts no vote, and why.
+func (s *server) quarantined(now time.Duration) (time.Duration, string) {
+	if s.kept > s.until {
+		return max(0, s.kept-now), "was initialised or repaired lately"
+	}
+	return max(0, s.until-now), s.why
+}
+
+// isolate has the server cast no vote for d from now on.
+func (s *server) isolate(d time.Duration, why string) {
+	if until := s.now() + d; d > 0 && until > s.until {
+		s.until, s.why = until, why
+	}
+}
+
+// barred is why the server may not take part in calls of a kind.
+func (s *server) barred(kind Kind) string {
+	if s.q.ended {
+		return "is not used any more: the proxy is stopping"
+	}
+	if why := s.q.Link.Down(s.index); why != "" {
+		return why
+	}
+	if why := s.unfitNow(); why != "" {
+		return why
+	}
+	if kind != Vote || s.until == 0 && s.kept == 0 {
+		return ""
+	}
+	if left, why := s.quarantined(s.now()); left > 0 {
+		return fmt.Sprintf("casts no vote for another %d s: it %s", (left+time.Second-1)/time.Second, why)
+	}
+	return ""
+}
+
+// unfitNow is unfit with what depends on the other servers.
+func (s *server) unfitNow() string {
+	switch {
+	case s.unfit == unseen && s.trouble != "":
+		return s.trouble
+	case s.unfit != "":
+		return s.unfit
+	case s.q.set == "":
+		return unsettled
+	case s.q.set != s.identity.Set:
+		return "belongs to another set, or the set was initialised anew: in that case start Ringmain anew"
+	}
+	return ""
+}
+
+// beat looks at the server if nothing else has told of it.
+func (s *server) beat() {
+	s.beats++
+	s.age++
+	switch {
+	case s.examining:
+	case s.runID == "" || s.unfit == unseen || s.age >= examineEvery:
+		s.examine()
+	case s.unfit != "": // it may be mended
+		if s.age >= examineEvery/5 {
+			s.examine()
+		}
+	case s.beats > 1:
+		s.probe()
+	}
+	s.tell()
+}
+
+// probe asks for the clock and the identity, which is a vote that does nothing.
+func (s *server) probe() {
+	s.q.call(s, Call{Server: s.index, Script: probe}, func(Answer) {})
+}
+
+var probe = NewScript("probe", Vote, "return {}")
+
+// changed has the process that is there now be examined.
+func (s *server) changed() {
+	s.forget()
+	s.examine()
+}
+
+// forget has nothing be known of the server's process.
+func (s *server) forget() {
+	if s.runID == "" {
+		return
+	}
+	s.runID = ""
+	s.epoch++
+	clear(s.known)
+	s.unfit, s.apart = unseen, false
+	s.watch.forget()
+	s.q.Link.Expect(s.index, "")
+}
+
+// doubt has the server be examined because of what a guard has said.
+func (s *server) doubt(unfit string, apart bool) {
+	s.unfit, s.apart = unfit, apart
+	s.examine()
+	s.tell()
+}
+
+// looked takes a look at the server's clock.
+func (s *server) looked(l sample) (jumped bool) {
+	jump := s.watch.look(l)
+	if jump == 0 || s.q.Persistence == Embedded {
+		return false
+	}
+	s.q.Log.Warn("the clock of a server of a quorum has jumped, or this machine's", "quorum", s.q.Name, "server", s.name,
+		"by", jump.Round(time.Millisecond))
+	s.isolate(s.q.quarantine(), "had its clock jump")
+	return true
+}
+
+// tell has the log say how the server is used, when that changes.
+func (s *server) tell() {
+	now, left := "", time.Duration(0)
+	if now = s.q.Link.Down(s.index); now == "" {
+		now = s.unfitNow()
+	}
+	if now == "" {
+		left, now = s.quarantined(s.now())
+		if left == 0 {
+			now = ""
+		}
+	}
+	if now == s.said {
+		return
+	}
+	before := s.said
+	s.said = now
+	log := s.q.Log.With("quorum", s.q.Name, "server", s.name)
+	switch {
+	case now == unseen && before == "", now == unsettled:
+		// what comes next says more
+	case now == "":
+		log.Info("server of a quorum may vote")
+	case left > 0:
+		log.Warn("server of a quorum casts no vote for a time", "seconds", int64((left+time.Second-1)/time.Second), "because", "it "+now)
+	default:
+		log.Warn("server of a quorum may not vote", "because", "it "+now)
+	}
+}

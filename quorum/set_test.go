@@ -1,0 +1,303 @@
+package quorum
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAnInitialisedSetMayVoteAtOnceWhereItPersists(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.expectAll(Vote, unseen)
+	b.set.Start()
+	b.expectAll(Vote, "")
+	b.expectAll(Register, "")
+	b.models[1].body = func([]string) string { return ":7\r\n" }
+	if a := b.call(1, vote); a.Outcome != Done || len(a.Values) != 1 || a.Values[0].Int != 7 {
+		t.Errorf("a vote gives %+v", a)
+	}
+	if a := b.call(1, read); a.Outcome != Done || len(a.Values) != 1 || a.Values[0].Int != 7 {
+		t.Errorf("a read gives %+v", a)
+	}
+	if got := b.set.Missing(Vote); got != `3/3 servers of quorum "safe" can vote` {
+		t.Errorf("missing: %s", got)
+	}
+}
+
+func TestAServerThatIsNotWhatItMustBeTakesNoPart(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(b *bench, m *model)
+		want   string
+	}{
+		{"without fsync", func(_ *bench, m *model) { m.config["appendfsync"] = "everysec" },
+			`does not keep all that it acknowledges: appendfsync is "everysec", not "always"`},
+		{"without AOF", func(_ *bench, m *model) { m.config["appendonly"] = "no" },
+			`does not keep all that it acknowledges: appendonly is "no", not "yes"`},
+		{"no fsync in rewrites", func(_ *bench, m *model) { m.config["no-appendfsync-on-rewrite"] = "yes" },
+			`does not keep all that it acknowledges: no-appendfsync-on-rewrite is "yes", not "no"`},
+		{"CONFIG refused", func(_ *bench, m *model) { m.refuses["CONFIG"] = "NOPERM no" }, `refuses CONFIG: NOPERM no`},
+		{"INFO refused", func(_ *bench, m *model) { m.refuses["INFO"] = "NOPERM no" }, `refuses INFO: NOPERM no`},
+		{"evicting", func(_ *bench, m *model) { m.info = "maxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\n" },
+			`may evict keys: maxmemory-policy is "allkeys-lru"`},
+		{"evicting, but never full", func(_ *bench, m *model) { m.info = "maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n" }, ""},
+		{"bounded", func(_ *bench, m *model) { m.info = "maxmemory:100\r\nmaxmemory_policy:noeviction\r\n" }, ""},
+		{"a replica", func(_ *bench, m *model) { m.role = "slave" }, "is a replica"},
+		{"promoted", func(_ *bench, m *model) { m.info = "second_repl_offset:120\r\n" },
+			"was a replica once, and may lack what it had not received"},
+		{"never a replica", func(_ *bench, m *model) { m.info = "second_repl_offset:-1\r\n" }, ""},
+		{"of a cluster", func(_ *bench, m *model) { m.info = "cluster_enabled:1\r\n" }, "is a node of a Redis Cluster"},
+		{"emptied", func(_ *bench, m *model) { clear(m.keys) }, noIdentity},
+		{"half an identity", func(_ *bench, m *model) { delete(m.keys, SettingsKey) }, "has half of an identity: its settings are missing"},
+		{"a strange identity", func(_ *bench, m *model) { m.keys[IdentityKey] = "x" }, "has an identity that is not understood"},
+		{"another set's", func(b *bench, _ *model) { b.identify(0, "set-b") },
+			"belongs to another set, or the set was initialised anew: in that case start Ringmain anew"},
+		{"other servers'", func(_ *bench, m *model) { m.keys[IdentityKey] = "set-a 0 feed g" },
+			"belongs to a set of other servers than this proxy is configured with"},
+		{"at another place", func(b *bench, m *model) { m.keys[IdentityKey] = "set-a 2 " + b.set.nodes + " g" },
+			"is server 3 of its set, and stands as 1 in this proxy's configuration"},
+		{"made by itself", func(b *bench, m *model) { m.keys[IdentityKey] = b.set.nodes + " 0 " + b.set.nodes + " g" },
+			"belongs to a set that does not persist, which it must in this proxy's configuration"},
+		{"other settings", func(_ *bench, m *model) { m.keys[SettingsKey] = "h2" }, otherSettings},
+		{"unreachable", func(_ *bench, m *model) { m.down = "is unreachable" }, "is unreachable"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, 3, FsyncAlways).initialised()
+			test.change(b, b.models[0])
+			b.set.Start()
+			for _, kind := range []Kind{Vote, Register, Owned} {
+				b.expectBarred(0, kind, test.want)
+				b.expectBarred(1, kind, "")
+			}
+			outcome := Done
+			if test.want != "" {
+				outcome = NotDone
+				if got := b.set.Missing(Vote); got != `2/3 servers of quorum "safe" can vote: s0 `+test.want {
+					t.Errorf("missing: %s", got)
+				}
+			}
+			if a := b.call(0, vote); a.Outcome != outcome || a.Reason != test.want {
+				t.Errorf("a vote gives %+v", a)
+			}
+		})
+	}
+}
+
+func TestASetThatWasNeverInitialisedSaysWhatToDo(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways)
+	b.set.Start()
+	if got, want := b.set.Refusal(Register), "NOQUORUM 0/3 servers of quorum \"safe\" can vote: s0 "+noIdentity+"; s1 "+noIdentity+
+		"; s2 "+noIdentity+"; run: ringmain quorum init safe"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for i := range b.models {
+		if len(b.models[i].keys) > 0 {
+			t.Error("an identity was written where only quorum init may")
+		}
+		b.identify(i, "set-a")
+	}
+	b.clock.pass(2 * time.Second)
+	b.expectAll(Vote, "")
+}
+
+func TestOneServerOfASetIsNotBelievedWhichSetItIs(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.models[1].down, b.models[2].down = "is unreachable", "is unreachable"
+	b.identify(0, "set-b")
+	b.set.Start()
+	b.expectBarred(0, Register, unsettled)
+	b.models[1].down, b.models[2].down = "", ""
+	b.set.Connected(1)
+	b.set.Connected(2)
+	b.expectBarred(1, Register, "")
+	b.expectBarred(0, Register, "belongs to another set, or the set was initialised anew: in that case start Ringmain anew")
+}
+
+func TestProxiesThatDoNotAgreeAreToldSo(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.models[0].keys[SettingsKey] = "h2"
+	b.set.Start()
+	b.models[1].down = "is unreachable"
+	if got := b.set.Refusal(Vote); !strings.HasPrefix(got, "NOQUORUM 1/3 servers") {
+		t.Errorf("with one that differs: %s", got)
+	}
+	b.models[1].down = ""
+	b.models[1].keys[SettingsKey] = "h2"
+	if a := b.call(1, vote); a.Outcome != NotDone || a.Reason != otherSettings {
+		t.Errorf("a vote gives %+v", a)
+	}
+	if got := b.set.Refusal(Vote); !strings.HasPrefix(got, "LOCKSET 1/3 servers") {
+		t.Errorf("with two that differ: %s", got)
+	}
+}
+
+func TestASetWithoutPersistenceInitialisesItselfAndWaits(t *testing.T) {
+	b := newBench(t, 3, None)
+	b.set.Start()
+	want := "casts no vote for another 12 s: it was initialised or repaired lately"
+	b.expectAll(Vote, want)
+	b.expectAll(Register, "")
+	if got := b.set.Missing(Vote); !strings.Contains(got, "s2 "+want) {
+		t.Errorf("missing: %s", got)
+	}
+	b.clock.pass(11 * time.Second)
+	b.expectBarred(0, Vote, "casts no vote for another 1 s: it was initialised or repaired lately")
+	if a := b.call(0, vote); a.Outcome != NotDone {
+		t.Errorf("a vote gives %+v", a)
+	}
+	b.clock.pass(100 * time.Millisecond)
+	b.expectAll(Vote, "")
+	if b.set.Persistent() {
+		t.Error("the set claims to persist")
+	}
+}
+
+func TestAnEmbeddedSetVotesAtOnce(t *testing.T) {
+	b := newBench(t, 3, Embedded)
+	for _, m := range b.models {
+		m.began = b.clock.now
+		m.refuses["CONFIG"] = "ERR unknown command"
+	}
+	b.set.Start()
+	b.expectAll(Vote, "")
+	if !b.set.Persistent() {
+		t.Error("an embedded set does not count as persistent")
+	}
+	b.models[1].ahead = time.Hour
+	if a := b.call(1, vote); a.Outcome != Done {
+		t.Errorf("a vote gives %+v", a)
+	}
+}
+
+func TestAServerThatWasStartedLatelyWaitsForItsLocksToEnd(t *testing.T) {
+	b := newBench(t, 3, None)
+	b.set.Start()
+	b.clock.pass(20 * time.Second)
+	b.models[0].began = b.clock.now - 4*time.Second
+
+	other := *b // another proxy, which sees the server for the first time
+	other.expects = make([]string, 3)
+	other.set = New(b.set.Settings)
+	other.set.Start()
+	other.expectBarred(0, Vote, "casts no vote for another 8 s: it was started lately, and may have lost locks")
+	other.expectBarred(1, Vote, "")
+	b.expectAll(Vote, "") // which knows the process
+	b.clock.pass(7101 * time.Millisecond)
+	other.expectBarred(0, Vote, "")
+}
+
+func TestARestartedServerThatMayHaveLostLocksWaits(t *testing.T) {
+	b := newBench(t, 3, None)
+	b.set.Start()
+	b.clock.pass(20 * time.Second)
+	old := b.models[0].keys
+	b.restart(0, old) // from a dump
+	b.expectBarred(0, Vote, "casts no vote for another 12 s: it was restarted, and may have lost locks")
+	b.expectBarred(0, Register, "")
+	b.clock.pass(5 * time.Second)
+	b.restart(0, old)
+	b.expectBarred(0, Vote, "casts no vote for another 12 s: it was restarted, and may have lost locks")
+	b.clock.pass(11200 * time.Millisecond)
+	b.expectBarred(0, Vote, "")
+}
+
+func TestARestartedServerThatKeepsAllVotesAtOnce(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.set.Start()
+	b.restart(0, b.models[0].keys)
+	b.expectBarred(0, Vote, "")
+	b.restart(0, map[string]string{})
+	b.expectBarred(0, Vote, noIdentity)
+	b.expectBarred(0, Owned, noIdentity)
+}
+
+func TestAFlushIsFoundByTheVoteItself(t *testing.T) {
+	for _, p := range []Persistence{None, FsyncAlways} {
+		b := newBench(t, 3, p)
+		if p == FsyncAlways {
+			b.initialised()
+		}
+		b.set.Start()
+		b.clock.pass(20 * time.Second)
+		b.expectBarred(0, Vote, "")
+		b.models[0].keys = map[string]string{}
+		if a := b.call(0, vote); a.Outcome != NotDone || a.Reason != noIdentity {
+			t.Errorf("a vote gives %+v", a)
+		}
+		if p == FsyncAlways {
+			b.expectBarred(0, Vote, noIdentity)
+		} else {
+			b.expectBarred(0, Vote, "casts no vote for another 12 s: it has got another identity")
+		}
+	}
+}
+
+func TestAFlushIsFoundWithoutAnyVote(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.set.Start()
+	b.models[0].keys = map[string]string{}
+	b.clock.pass(2 * beat)
+	b.expectBarred(0, Vote, noIdentity)
+	if n := strings.Count(b.log.String(), "server of a quorum may not vote"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, b.log.String())
+	}
+}
+
+func TestAQuarantineOfTheServersOwnHolds(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.models[0].quarantine = b.clock.now + 3*time.Second
+	b.set.Start()
+	b.expectBarred(0, Vote, "casts no vote for another 3 s: it was initialised or repaired lately")
+	b.expectBarred(0, Register, "")
+	b.models[1].quarantine = b.clock.now + 3*time.Second // written after it was examined
+	if a := b.call(1, vote); a.Outcome != NotDone || a.Reason != "casts no vote for another 3 s: it was initialised or repaired lately" {
+		t.Errorf("a vote gives %+v", a)
+	}
+	b.clock.pass(3 * time.Second)
+	b.expectAll(Vote, "")
+}
+
+func TestAClockThatJumpsIsNoVote(t *testing.T) {
+	for _, step := range []time.Duration{time.Second, -time.Second} {
+		b := newBench(t, 3, FsyncAlways).initialised()
+		b.set.Start()
+		b.clock.pass(time.Second)
+		b.models[0].ahead = step
+		if a := b.call(0, vote); a.Outcome != Unknown || a.Reason != "had its clock jump" {
+			t.Errorf("a vote after %v gives %+v", step, a)
+		}
+		b.expectBarred(0, Vote, "casts no vote for another 12 s: it had its clock jump")
+		b.expectBarred(0, Register, "")
+		b.expectBarred(1, Vote, "")
+		b.clock.pass(12 * time.Second)
+		b.expectBarred(0, Vote, "")
+		b.models[1].ahead = step // found though nobody votes
+		b.clock.pass(time.Second)
+		b.expectBarred(1, Vote, "casts no vote for another 11 s: it had its clock jump")
+	}
+}
+
+func TestAnExaminationIsRepeatedWhileTheProcessRuns(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.set.Start()
+	b.models[0].config["appendfsync"] = "no"
+	b.clock.pass(examineEvery * beat)
+	b.expectBarred(0, Register, `does not keep all that it acknowledges: appendfsync is "no", not "always"`)
+	b.models[0].config["appendfsync"] = "always"
+	b.clock.pass(examineEvery * beat / 4)
+	b.expectBarred(0, Register, "")
+}
+
+func TestAClosedSetIsRefused(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	b.set.Start()
+	b.set.Close()
+	if a := b.call(0, vote); a.Outcome != NotDone || a.Reason != "is not used any more: the proxy is stopping" {
+		t.Errorf("a vote gives %+v", a)
+	}
+	n := len(b.models[0].seen)
+	b.clock.pass(time.Minute)
+	if len(b.models[0].seen) != n {
+		t.Error("servers are still asked")
+	}
+}
