@@ -189,11 +189,11 @@ func (q *Set) verdict(server int, f *facts) (id Identity, unfit string, apart bo
 	switch {
 	case !ok:
 		return id, "has an identity that is not understood", true
-	case id.Nodes != q.nodes:
+	case id.Nodes != q.Nodes:
 		return id, "belongs to a set of other servers than this proxy is configured with", true
 	case id.Index != server:
 		return id, fmt.Sprintf("is server %d of its set, and stands as %d in this proxy's configuration", id.Index+1, server+1), true
-	case q.selfMade() && id.Set != q.nodes:
+	case q.selfMade() && id.Set != q.Nodes:
 		return id, "belongs to a set that persists, which this proxy's configuration does not", true
 	case !q.selfMade() && id.Set == id.Nodes:
 		return id, "belongs to a set that does not persist, which it must in this proxy's configuration", true

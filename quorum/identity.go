@@ -1,8 +1,6 @@
 package quorum
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"strings"
 )
@@ -15,7 +13,7 @@ type Identity struct {
 	Set string
 	// Index is the server's place in the configuration.
 	Index int
-	// Nodes is HashNodes of the configuration.
+	// Nodes is a hash of the configured list of servers.
 	Nodes string
 	// Generation is random, and another one whenever the server has got an identity anew.
 	Generation string
@@ -37,10 +35,4 @@ func ParseIdentity(text string) (i Identity, ok bool) {
 		return Identity{}, false
 	}
 	return Identity{Set: parts[0], Index: index, Nodes: parts[2], Generation: parts[3]}, true
-}
-
-// HashNodes is of the servers' addresses as they are configured, in their order.
-func HashNodes(addresses []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(addresses, "\n")))
-	return hex.EncodeToString(sum[:8])
 }

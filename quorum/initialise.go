@@ -12,7 +12,7 @@ import (
 // quarantine, for every proxy.
 func (s *server) initialise() {
 	q := s.q
-	id := Identity{Set: q.nodes, Index: s.index, Nodes: q.nodes, Generation: q.Random()}
+	id := Identity{Set: q.Nodes, Index: s.index, Nodes: q.Nodes, Generation: q.Random()}
 	epoch := s.epoch
 	s.unfit = noIdentity
 	q.ask(s.index, func(reply []byte, failed string) {

@@ -91,7 +91,7 @@ func newBench(t *testing.T, n int, p Persistence, change ...func(*Settings)) *be
 			config: map[string]string{"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no"},
 			keys:   map[string]string{}, scripts: map[string]string{}, refuses: map[string]string{}})
 	}
-	settings := Settings{Name: "safe", Servers: names, Persistence: p, Hash: "h1", MaxTTL: 10 * time.Second, Drift: 0.01,
+	settings := Settings{Name: "safe", Servers: names, Persistence: p, Nodes: "n1", Hash: "h1", MaxTTL: 10 * time.Second, Drift: 0.01,
 		Timeout: 50 * time.Millisecond, Clock: b.clock, Link: b, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 		Random: func() string { b.numbers++; return fmt.Sprintf("%016x", b.numbers) }}
 	for _, f := range change {
@@ -111,7 +111,7 @@ func (b *bench) initialised() *bench {
 
 func (b *bench) identify(i int, set string) {
 	b.numbers++
-	id := Identity{Set: set, Index: i, Nodes: b.set.nodes, Generation: fmt.Sprintf("%016x", b.numbers)}
+	id := Identity{Set: set, Index: i, Nodes: b.set.Nodes, Generation: fmt.Sprintf("%016x", b.numbers)}
 	b.models[i].keys[IdentityKey], b.models[i].keys[SettingsKey] = id.String(), "h1"
 }
 

@@ -32,9 +32,10 @@ type Settings struct {
 	// number is odd.
 	Servers     []string
 	Persistence Persistence
-	// Hash is of all settings that proxies must have in common, of the locks and counters
-	// of this quorum. The servers keep it.
-	Hash string
+	// Nodes is a hash of the list of servers, in its order, and Hash is one of all settings that
+	// proxies must have in common, of the locks and counters of this quorum. The servers keep
+	// them. Neither has a space in it.
+	Nodes, Hash string
 	// MaxTTL is the longest of the locks'; 0: there are no locks here.
 	MaxTTL time.Duration
 	// Drift is by which share the rates of clocks may differ: 0.01.
@@ -63,7 +64,6 @@ const (
 // Set is a quorum's servers. It implements Servers.
 type Set struct {
 	Settings
-	nodes   string // HashNodes
 	servers []*server
 	// set is the identity's Set that a majority of the servers has shown; "": none has yet.
 	set   string
@@ -75,9 +75,9 @@ type Set struct {
 
 // New makes a set, which asks nobody anything before Start.
 func New(settings Settings) *Set {
-	q := &Set{Settings: settings, nodes: HashNodes(settings.Servers)}
+	q := &Set{Settings: settings}
 	if q.selfMade() {
-		q.set = q.nodes
+		q.set = q.Nodes
 	}
 	for i, name := range settings.Servers {
 		s := &server{q: q, index: i, name: name, known: map[*Script]bool{}, unfit: unseen}
