@@ -34,6 +34,9 @@ if [ "${1:-}" != image ]; then
   need_file '/usr/share/rubygems-integration/all/gems/redis-*' ruby-redis
   need_file /usr/bin/php php-cli
   need_file '/usr/lib/php/*/redis.so' php-redis
+  need_file /usr/share/php/Malkusch/Lock php-malkusch-lock
+  need_file /usr/share/php/Illuminate/Cache php-illuminate-cache
+  need_file /usr/share/php/Illuminate/Redis php-illuminate-redis
   need_file /usr/include/hiredis/hiredis.h libhiredis-dev
   need node nodejs
   need npm npm
