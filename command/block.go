@@ -36,3 +36,13 @@ func (c *Command) BlockTime(args [][]byte) time.Duration {
 	}
 	return time.Duration(math.Ceil(n * float64(unit)))
 }
+
+// waitsForLock reports whether RINGMAIN.LOCK key token PX milliseconds is followed by a WAIT.
+func waitsForLock(args [][]byte) bool {
+	for i := 3; i < len(args); i += 2 {
+		if IsWord(args[i], "wait") {
+			return true
+		}
+	}
+	return false
+}

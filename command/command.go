@@ -44,7 +44,7 @@ type Command struct {
 	// Since is the version of Product that brought the command.
 	Since string
 	// Product is what brought the command if it was not Redis itself: "Valkey",
-	// or a module.
+	// a module, or Own.
 	Product string
 	// Untested rows follow the documentation of newer versions and of modules;
 	// the others were compared with a real server.
@@ -69,6 +69,9 @@ type Command struct {
 	replicated bool
 	onReplica  bool
 }
+
+// Own is the Product of the commands that no server has, but the proxy.
+const Own = "Ringmain"
 
 // Access is the level a user needs for a command. Levels are ordered: who may do
 // one may do those below.
@@ -156,6 +159,9 @@ const (
 	FleetPubSub
 	// FleetInfo is the proxy's own INFO, with sums over all servers.
 	FleetInfo
+	// Contract is served on keys under a contract alone, such as locks, which live elsewhere
+	// than in pools.
+	Contract
 )
 
 // mayWrite reports whether requests of this policy may change something on a
@@ -209,11 +215,13 @@ func (c *Command) Replicated() bool { return c.replicated }
 
 // Blocks reports whether the server may hold back the reply until something
 // happens: always with BLPOP, WAIT and the like; with XREAD and XREADGROUP if
-// BLOCK stands before STREAMS.
+// BLOCK stands before STREAMS; with RINGMAIN.LOCK if there is a WAIT.
 func (c *Command) Blocks(args [][]byte) bool {
 	switch {
 	case c.Flags&Blocking == 0:
 		return c.Name == "wait"
+	case c.Policy == Contract: // RINGMAIN.LOCK
+		return waitsForLock(args)
 	case c.Flags&MovableKeys == 0 || len(c.Keys) == 0 || c.Keys[0].Keyword != "STREAMS":
 		return true
 	}

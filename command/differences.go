@@ -85,4 +85,7 @@ var Differences = []Difference{
 	{[]string{"subscribe", "psubscribe"}, "Keyspace notifications come from all servers, under the number of the servers' own database", "each server tells of its keys"},
 	{[]string{"quit"}, "Closes the connection also where `CLIENT REPLY` has turned replies off", "Redis forgets to"},
 	{[]string{"time"}, "The proxy's time", "servers have a time each"},
+	{[]string{"set", "get", "exists", "ttl", "pttl", "del", "unlink", "eval", "evalsha", "multi", "exec", "watch"}, "On keys under a contract (locks, counters): only what their pattern allows, in database 0, not together with other keys, and not where the client may keep a copy of what it reads (CLIENT TRACKING). What is sent behind a command on a lock is executed after it",
+		"a quorum keeps such keys, and nobody tracks them; what a lock protects are other keys"},
+	{[]string{"scan", "keys", "dbsize", "randomkey", "flushall", "flushdb"}, "Keys under a contract are neither seen nor touched", "they are on servers of their own, and an emptied pool must not free a lock"},
 }

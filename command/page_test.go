@@ -74,6 +74,7 @@ var how = map[Policy]string{
 	Subscribe:    "the proxy, which listens to all servers",
 	Publish:      "one of the servers, by the channel; the proxy counts its own clients in",
 	FleetPubSub:  "all servers, with the proxy's own clients",
+	Contract:     "the quorum that keeps the key, if one does (`locks` in the configuration)",
 }
 
 var accessNames = [...]string{AccessRead: "read", AccessWrite: "write", AccessAdmin: "admin"}
@@ -99,6 +100,9 @@ const pageRules = `
   all servers; a server that does not have a script which the proxy has seen is given it ahead of the ` + "`EVALSHA`" + `.
 - **Users** may execute what their ` + "`access`" + ` covers: read, write (and read), or admin, which is everything. Others get
   ` + "`NOPERM this user has no permissions to run the '…' command`" + `, and before AUTH ` + "`NOAUTH Authentication required.`" + `
+- **Keys under a contract**, such as locks, are no server's of a pool: commands on them are carried out by the quorum that keeps
+  them, or refused, with what their pattern allows. They stand in a command by themselves, in database 0, and in MULTI only as
+  WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC. Whole-fleet commands neither see nor touch them.
 - **Who subscribes** gets what is published anywhere: through this proxy or another one, or straight at any of the servers.
   A message is published on one of the servers of the pool that whole-fleet commands go to.
 - If one server fails, the reply is one error, never an error inside an array.
@@ -159,7 +163,7 @@ func writeGroup(b *strings.Builder, name string) {
 	slices.SortFunc(rows, func(a, b *Command) int { return strings.Compare(title(a.Name), title(b.Name)) })
 	for _, c := range rows {
 		since := strings.TrimSpace(c.Product + " " + c.Since)
-		if c.Untested {
+		if c.Untested && c.Product != Own {
 			since += " †"
 		}
 		supported, explanation := "yes", how[c.Policy]

@@ -24,6 +24,7 @@ var groups = []struct {
 	{"hyperloglog", hyperloglogRows},
 	{"json", jsonRows},
 	{"list", listRows},
+	{"lock", lockRows},
 	{"pubsub", pubsubRows},
 	{"rate-limit", rateLimitRows},
 	{"scripting", scriptingRows},

@@ -71,7 +71,7 @@ func TestWhoMayOnlyWriteMayNotAdminister(t *testing.T) {
 }
 
 func byKey(p Policy) bool {
-	return slices.Contains([]Policy{Forward, SameServer, SumInts, MultiGet, MultiSet}, p)
+	return slices.Contains([]Policy{Forward, SameServer, SumInts, MultiGet, MultiSet, Contract}, p)
 }
 
 func TestRowsAreWhatARealServerSays(t *testing.T) {

@@ -185,8 +185,16 @@ func (c *Core) unblockClient(id int64, asker *users.User, reason string, told fu
 	told(0)
 }
 
-// letGo has the servers end what the session waits for.
+// letGo has the servers, or a lock's executor, end what the session waits for.
 func (s *Session) letGo(reason string, told func(int64)) {
+	if s.commissions != nil {
+		n := int64(0)
+		if s.unblockCommission(reason) {
+			n = 1
+		}
+		told(n)
+		return
+	}
 	var waits []*backend.Lease
 	for _, l := range s.pins.leases {
 		if l.Waits() {

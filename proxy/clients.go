@@ -102,6 +102,9 @@ func (s *Session) askLoops(cmd *command.Command, args [][]byte) bool {
 	case monitorID:
 		s.monitor()
 		return true
+	case locksID:
+		s.listLocks(args)
+		return true
 	}
 	return s.listClients(args)
 }
@@ -112,6 +115,7 @@ var (
 	unpauseID   = command.ByName([]byte("client|unpause")).ID()
 	resetStatID = command.ByName([]byte("config|resetstat")).ID()
 	monitorID   = command.ByName([]byte("monitor")).ID()
+	locksID     = command.ByName([]byte("ringmain|locks")).ID()
 )
 
 // listClients is CLIENT LIST.

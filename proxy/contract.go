@@ -9,8 +9,11 @@ import (
 type Contract struct {
 	// Name says to people which pattern it is: `locks[0] "lock:*"`.
 	Name string
-	// Kind is what its keys are: "lock" or "counter".
+	// Kind is what its keys are: KindLock or KindCounter.
 	Kind string
+	// Allows are the commands that its keys take, for errors: "GET, SET … NX PX". It may be
+	// empty.
+	Allows string
 	// Matches reports whether a key, with its tenant's prefix, is one of them. It may be called
 	// on any goroutine.
 	Matches func(key []byte) bool
@@ -18,6 +21,17 @@ type Contract struct {
 	// plain ones after all (mode: owner).
 	Executor Executor
 }
+
+// The kinds of contracts.
+const (
+	// KindLock: a command on such a key and the client's other commands are executed strictly
+	// one after the other, also within a pipeline, because what a lock protects are other keys:
+	// what is sent behind a grant must not be executed before it, nor a release before what was
+	// sent ahead of it.
+	KindLock = "lock"
+	// KindCounter: as with other keys, commands on one key are executed in their order.
+	KindCounter = "counter"
+)
 
 // ContractCall is a command for an Executor.
 type ContractCall struct {
@@ -38,7 +52,29 @@ type Executor interface {
 	// whole reply, which belongs to the callee then; perhaps before Execute returns. Commands
 	// that come from one loop on one key are carried out in their order.
 	//
-	// cancel, if it is not nil, tells that nobody waits for the reply any more. It is called on
-	// from, at most once, perhaps after done.
+	// cancel, if it is not nil, tells that nobody waits for what the command may yet get: the
+	// client has gone, or has been let go (CLIENT UNBLOCK). Of a lock that is granted all the same
+	// the client is not told. cancel is called on from, at most once, not after done.
 	Execute(from ioloop.Loop, call ContractCall, done func(reply []byte)) (cancel func())
+}
+
+// LockLister tells operators of locks. It may be called on any loop.
+type LockLister interface {
+	// Locks calls done exactly once, on the loop from, with the whole reply to RINGMAIN LOCKS, an
+	// array or an error, which belongs to the callee then; perhaps before Locks returns. pattern
+	// is a glob that the names of the keys match; nil: all do. It belongs to the LockLister.
+	Locks(from ioloop.Loop, pattern []byte, protocol int, done func(reply []byte))
+}
+
+// contractOf is the contract of a key; nil: it is a plain one.
+func (c *Core) contractOf(key []byte) *Contract {
+	for i := range c.Contracts {
+		if contract := &c.Contracts[i]; contract.Matches(key) {
+			if contract.Executor == nil || isReserved(key) {
+				return nil
+			}
+			return contract
+		}
+	}
+	return nil
 }

@@ -49,7 +49,12 @@ type Config struct {
 	Unserved []int32
 	// Preconnect are the places to connect to before any client asks.
 	Preconnect []router.Place
-	Local      *local.Answers
+	// Contracts are patterns of keys that live elsewhere than in pools; the first that
+	// matches a key counts. nil: there are none, and no key is looked at.
+	Contracts []Contract
+	// Locks has RINGMAIN LOCKS answered; nil: there are none.
+	Locks LockLister
+	Local *local.Answers
 	// Users are those whom clients can be; nil: nobody is asked.
 	Users  *users.Set
 	Memory *Memory

@@ -57,7 +57,7 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 		return s.forward(cmd, r, size)
 	}
 	s.ordinary = cmd.Policy == command.Forward && s.tenant == nil && s.tx == nil && s.tracking == nil &&
-		!s.monitoring && !s.client.Subscribed
+		!s.monitoring && !s.client.Subscribed && s.core.Contracts == nil
 	return s.dispatchSpecial(cmd, r, size)
 }
 
@@ -94,6 +94,11 @@ func (s *Session) dispatchSpecial(cmd *command.Command, r *resp.Request, size in
 
 // carryOut does what a command asks for that the client may send.
 func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool {
+	if s.core.Contracts != nil {
+		if handled, waits := s.underContract(cmd, r, size); handled {
+			return !waits
+		}
+	}
 	switch cmd.Policy {
 	case command.Forward:
 		return s.forward(cmd, r, size)
@@ -131,6 +136,9 @@ func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool
 		return s.pubsubFleet(cmd, r, size)
 	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetSame, command.FleetRandom:
 		return s.wholeFleet(cmd, r, size)
+	case command.Contract:
+		s.fail(errNoContract(cmd, s.shown(cmd.FirstKey(r.Args))))
+		return true
 	default:
 		s.notSupported(cmd, cmd.Reason)
 		return true

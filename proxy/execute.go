@@ -53,6 +53,8 @@ func (s *Session) exec(size int) bool {
 		s.endTransaction()
 		s.answer(resp.AppendNullArray(s.scratch(), s.client.Protocol))
 		return true
+	case tx.guard != nil && len(tx.queued) > 0:
+		return s.execGuarded(size)
 	case tx.lease == nil && len(tx.raw) == 0:
 		s.answer(s.execLocally())
 		s.endTransaction()

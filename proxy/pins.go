@@ -158,6 +158,7 @@ func (s *Session) leave() {
 	}
 	s.endTransaction()
 	s.endListening()
+	s.cancelCommissions()
 }
 
 // Pushed implements backend.Holder.

@@ -58,6 +58,8 @@ type Session struct {
 	pins       *pins
 	tx         *transaction
 	tracking   *tracking
+	// commissions are the commands that executors of contracts carry out: the first of a list.
+	commissions *commission
 
 	number  int32   // index in core.sessions
 	strange int32   // bytes taken of a stranger

@@ -27,9 +27,10 @@ type transaction struct {
 	// is the one that tracks keys, and stays when the transaction ends.
 	lease    *backend.Lease
 	borrowed bool
-	changed  bool // the lease has another protocol or database than it was made for
-	lost     bool // the connection with the watched keys: they may have changed
-	placed   bool // place is known
+	guard    *guard // of a lock that is watched; no other key is then
+	changed  bool   // the lease has another protocol or database than it was made for
+	lost     bool   // the connection with the watched keys: they may have changed
+	placed   bool   // place is known
 	place    router.Place
 	epoch    uint64 // of the snapshot that place is from
 	queued   []queuedCommand
@@ -199,6 +200,9 @@ func (s *Session) abort() {
 // enqueue takes a command into the transaction, or refuses it. It makes the checks that
 // Redis makes then.
 func (s *Session) enqueue(cmd *command.Command, r *resp.Request) {
+	if s.core.Contracts != nil && s.enqueueUnderContract(cmd, r) {
+		return
+	}
 	switch cmd.Policy {
 	case command.Forward, command.SumInts, command.MultiGet, command.MultiSet, command.SameServer:
 		place, found, text := s.commonPlace(cmd, r.Args)

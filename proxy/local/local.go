@@ -150,6 +150,7 @@ var functions = func() []function {
 		"debug":                         debug,
 		"memory|help":                   help,
 		"pubsub|help":                   help,
+		"ringmain|help":                 help,
 		"asking":                        ofCluster(clusterMode),
 		"readonly":                      ofCluster(clusterMode),
 		"readwrite":                     ofCluster(clusterMode),

@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"ringmain/command"
+	"ringmain/resp"
+)
+
+// guard is what WATCH of a lock keeps. Many clients release and extend their lock in this way
+// and no other: WATCH key; GET key; MULTI; DEL key, or PEXPIRE key time; EXEC. It is one comparison
+// of the value that GET gave, and a change if that is still there; so it is carried out as
+// such when EXEC comes. Nothing is watched on any server.
+type guard struct {
+	contract *Contract
+	key      []byte
+	// seen: GET has given value since WATCH; nil: that there is none.
+	seen  bool
+	value []byte
+}
+
+var (
+	getID     = command.ByName([]byte("get")).ID()
+	delID     = command.ByName([]byte("del")).ID()
+	unlinkID  = command.ByName([]byte("unlink")).ID()
+	expireID  = command.ByName([]byte("expire")).ID()
+	pexpireID = command.ByName([]byte("pexpire")).ID()
+)
+
+const (
+	// pattern is what a transaction on a lock may be, for errors.
+	pattern       = "a transaction of a lock is WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC"
+	errWatchMixed = "ERR WATCH is not supported on locks together with other keys: " + pattern
+)
+
+// guard is that of the session; nil: it watches no lock.
+func (s *Session) guard() *guard {
+	if s.tx == nil {
+		return nil
+	}
+	return s.tx.guard
+}
+
+// guardKey is WATCH of keys under a contract.
+func (s *Session) guardKey(contract *Contract, args [][]byte) {
+	key := args[1]
+	text := ""
+	switch {
+	case contract.Kind != KindLock:
+		text = s.refusal(contract, s.last, key, "", "such keys cannot be watched")
+	case s.tx != nil && s.tx.guard == nil:
+		text = errWatchMixed
+	case s.tx == nil:
+	case !bytes.Equal(s.tx.guard.key, key):
+		text = s.refusal(contract, s.last, key, "", pattern)
+	}
+	for _, other := range args[2:] {
+		if text == "" && !bytes.Equal(other, key) {
+			text = s.refusal(contract, s.last, other, "", pattern)
+		}
+	}
+	switch {
+	case text != "":
+		s.fail(text)
+		return
+	case s.tx == nil:
+		s.tx = &transaction{guard: &guard{contract: contract, key: bytes.Clone(key)}}
+	}
+	s.answer(replyOK)
+}
+
+// learning is the guard that learns from the reply to a command; nil: there is none.
+func (s *Session) learning(cmd *command.Command, args [][]byte) *guard {
+	if g := s.guard(); g != nil && cmd.ID() == getID && bytes.Equal(args[1], g.key) {
+		return g
+	}
+	return nil
+}
+
+// learn takes the reply to GET.
+func (g *guard) learn(reply []byte) {
+	value, ok := resp.Bulk(reply)
+	g.seen = ok || resp.IsNull(reply)
+	g.value = nil
+	if ok {
+		g.value = append([]byte{}, value...)
+	}
+}
+
+// enqueueUnderContract takes a command into the transaction, or refuses it, if one of its keys
+// is under a contract or a lock is watched. It reports whether that is so.
+func (s *Session) enqueueUnderContract(cmd *command.Command, r *resp.Request) bool {
+	contract, text := s.contractFor(cmd, r.Args)
+	g := s.tx.guard
+	switch {
+	case contract == nil && g == nil:
+		return false
+	case text != "":
+	case contract == nil:
+		text = "ERR command '" + cmd.Name + "' is not supported while a lock is watched: " + pattern
+	case g == nil || !g.takes(cmd, r.Args) || len(s.tx.queued) > 0:
+		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", pattern)
+	case !g.seen:
+		text = s.refusal(contract, cmd, g.key, "", "there has been no GET of it since WATCH, and "+pattern)
+	case g.expires(cmd):
+		_, text = milliseconds(cmd, r.Args[2])
+	}
+	if text != "" {
+		s.abort()
+		s.fail(text)
+		return true
+	}
+	s.queueForServer(cmd, r)
+	return true
+}
+
+// takes reports whether a command may stand in a transaction on the lock.
+func (g *guard) takes(cmd *command.Command, args [][]byte) bool {
+	switch cmd.ID() {
+	case delID, unlinkID:
+		return len(args) == 2 && bytes.Equal(args[1], g.key)
+	}
+	return g.expires(cmd) && len(args) == 3 && bytes.Equal(args[1], g.key)
+}
+
+func (*guard) expires(cmd *command.Command) bool {
+	return cmd.ID() == expireID || cmd.ID() == pexpireID
+}
+
+// milliseconds is the argument of EXPIRE or PEXPIRE.
+func milliseconds(cmd *command.Command, arg []byte) (n int64, text string) {
+	unit := int64(1)
+	if cmd.ID() == expireID {
+		unit = 1000
+	}
+	n, ok := resp.ParseInteger(arg)
+	switch {
+	case !ok:
+		return 0, resp.TextNotInteger
+	case n <= 0 || n > math.MaxInt64/unit:
+		return 0, "ERR invalid expire time in '" + cmd.Name + "' command"
+	}
+	return n * unit, ""
+}
+
+// execGuarded executes the transaction on a lock. It reports false if it has to wait.
+func (s *Session) execGuarded(size int) bool {
+	if !s.settled() {
+		return false
+	}
+	tx := s.tx
+	call := ContractCall{Keys: []int{1}, Protocol: s.client.Protocol}
+	tx.eachForServer(func(cmd *command.Command, args [][]byte) { call.Name, call.Args = tx.guard.call(cmd, args) })
+	s.showQueued(tx)
+	size += len(tx.raw)
+	s.endTransaction()
+	protocol, absent := s.client.Protocol, tx.guard.value == nil
+	c := &commission{s: s, change: func(reply []byte) []byte { return execReply(reply, absent, protocol) }}
+	s.entrust(c, tx.guard.contract, call, size, false)
+	return true
+}
+
+// call is what a command of the transaction comes to. A key that was not there can only not
+// be there still.
+func (g *guard) call(cmd *command.Command, args [][]byte) (name string, request [][]byte) {
+	switch {
+	case g.value == nil:
+		return "exists", [][]byte{[]byte("EXISTS"), g.key}
+	case g.expires(cmd):
+		n, _ := milliseconds(cmd, args[2])
+		return "set", [][]byte{[]byte("SET"), g.key, g.value, []byte("IFEQ"), bytes.Clone(g.value), []byte("PX"), strconv.AppendInt(nil, n, 10)}
+	}
+	return "delifeq", [][]byte{[]byte("DELIFEQ"), g.key, g.value}
+}
+
+// execReply is EXEC's reply for that of the call: nil if the key has changed since GET.
+func execReply(reply []byte, absent bool, protocol int) []byte {
+	n, isInteger := resp.Integer(reply)
+	switch {
+	case isFailure(reply):
+		return reply
+	case absent && isInteger && n == 0:
+		return []byte("*1\r\n:0\r\n")
+	case !absent && (bytes.Equal(reply, replyOK) || isInteger && n == 1):
+		return []byte("*1\r\n:1\r\n")
+	}
+	return resp.AppendNullArray(nil, protocol)
+}
