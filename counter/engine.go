@@ -1,0 +1,223 @@
+package counter
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"ringmain/quorum"
+)
+
+// Settings are how an Engine treats what a quorum keeps.
+type Settings struct {
+	// Patterns are told apart by quorum.Command's Pattern.
+	Patterns []Pattern
+	// FenceDeadline bounds what Next takes.
+	FenceDeadline time.Duration
+}
+
+// Pattern is one pattern of counters.
+type Pattern struct {
+	// Name says to people which it is: `counters[0], "counter:*"`.
+	Name string
+	// Deadline bounds what a command takes. Then it is answered NOQUORUM if it was not carried
+	// out, UNCERTAIN if it may have been.
+	Deadline time.Duration
+	// MaxBatch is how many commands on one key are carried out in one round, at least one.
+	MaxBatch int
+	// MaxKeys is how many keys a server may have, of whatever kind, for a counter to be created
+	// there; zero: any number.
+	MaxKeys int
+	// IdentityReads has a read be a round like a change also when a majority of the servers
+	// agrees.
+	IdentityReads bool
+}
+
+const (
+	// maxWaiting bounds the commands that wait for their reply, of all keys.
+	maxWaiting = 1 << 17
+	// maxIdle bounds the keys for which nothing is under way whose last state is kept, so that
+	// their next change takes one round trip instead of two.
+	maxIdle = 1 << 14
+	// maxKeyLen bounds a key, since the servers keep it for good.
+	maxKeyLen = 1024
+
+	// sweepEvery is how often deadlines are looked at.
+	sweepEvery = 20 * time.Millisecond
+	// grace is how long commands wait while no majority can vote: so long may a reconnection
+	// take. After that they are refused at once.
+	grace = 500 * time.Millisecond
+)
+
+// Engine carries out commands on counters. It is used on one loop, and is the only one
+// of its incarnation.
+type Engine struct {
+	patterns    []Pattern
+	fences      Pattern
+	servers     quorum.Servers
+	clock       quorum.Clock
+	rng         *rand.Rand
+	incarnation uint64
+	majority    int
+
+	proposers map[string]*proposer // by register
+	active    list                 // of them, those with something under way
+	idle      list                 // the others, the least recently used first
+	waiting   int                  // commands that have no reply yet
+	seq       uint64               // of the last batch
+	remember  int                  // how many batches a register remembers
+	high      uint64               // the highest number of a ballot that was used here or met, for any register
+
+	sweeping bool        // the timer runs: something is active
+	swept    []*proposer // sweep's own
+	lacking  bool        // when it was last looked at, no majority could vote
+	lackedAt quorum.Instant
+
+	stats Stats
+}
+
+// Stats count what an Engine has done.
+type Stats struct {
+	Commands  uint64 // on one key each
+	Rounds    uint64 // of questions to all servers
+	Conflicts uint64 // rounds in which others were ahead
+	NoQuorum  uint64 // commands that were not carried out
+	Uncertain uint64 // commands that may have been
+	Waiting   int    // commands without a reply yet
+	Proposers int    // registers of which something is kept here
+}
+
+// New makes an Engine. rng is the Engine's own from now on. incarnation is a random number,
+// not zero, that no other Engine has: two with the same could undo each other's changes.
+func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
+	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
+		majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches,
+		fences: Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096}}
+	e.active.init()
+	e.idle.init()
+	return e
+}
+
+// Stats are the counts so far.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Waiting, s.Proposers = e.waiting, len(e.proposers)
+	return s
+}
+
+// Next draws the next number of a fence's register, 0 to 15: it is larger than all that
+// were drawn before this call. done is called exactly once, on the loop, perhaps before
+// Next returns. An error's text is one for clients, and begins with NOQUORUM, UNCERTAIN, …;
+// a number whose outcome is unknown is never drawn again.
+func (e *Engine) Next(register int, done func(n int64, err error)) {
+	e.submit([]byte(fenceRegister+strconv.Itoa(register)), &e.fences, waiting{op: opAdd, arg: 1, told: func(r result) {
+		if r.kind == isError {
+			done(0, errors.New(r.text))
+			return
+		}
+		done(r.n, nil)
+	}})
+}
+
+// submit has a command wait for its turn at a register. The name is used during the call only.
+func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
+	switch {
+	case !e.servers.Persistent():
+		w.reply(nil, failure("NOQUORUM counters need a quorum with persistence: fsync_always"))
+		return
+	case e.waiting >= maxWaiting:
+		w.reply(nil, failure("TRYAGAIN too many commands wait for counters"))
+		return
+	}
+	e.waiting++
+	e.stats.Commands++
+	w.since = e.clock.Now()
+	owner := e.proposers[string(register)]
+	if owner == nil {
+		owner = &proposer{e: e, register: []string{string(register)}, pattern: p}
+		e.proposers[owner.register[0]] = owner
+	} else if !owner.active {
+		e.idle.remove(owner)
+	}
+	if !owner.active {
+		owner.active = true
+		e.active.push(owner)
+	}
+	owner.queue = append(owner.queue, w)
+	e.sweepLater()
+	owner.advance()
+}
+
+// rest has a proposer without work wait for some, or goes without it: what it knows is
+// worth nothing, or there are too many.
+func (e *Engine) rest(p *proposer) {
+	e.active.remove(p)
+	p.active = false
+	if !p.holds {
+		delete(e.proposers, p.register[0])
+		return
+	}
+	p.queue, p.batch = nil, nil
+	e.idle.push(p)
+	if e.idle.n > maxIdle {
+		oldest := e.idle.first()
+		e.idle.remove(oldest)
+		delete(e.proposers, oldest.register[0])
+	}
+}
+
+// lacks reports whether no majority can vote.
+func (e *Engine) lacks() bool {
+	able := 0
+	for i := range e.servers.Len() {
+		if e.servers.Barred(i, quorum.Register) == "" {
+			able++
+		}
+	}
+	lacking := able < e.majority
+	if lacking && !e.lacking {
+		e.lackedAt = e.clock.Now()
+	}
+	e.lacking = lacking
+	return lacking
+}
+
+// lacksForLong reports whether, as lacks has found, no majority can vote for longer than
+// commands wait for one.
+func (e *Engine) lacksForLong(now quorum.Instant) bool {
+	return e.lacking && now.Since(e.lackedAt) >= grace
+}
+
+func (e *Engine) sweepLater() {
+	if !e.sweeping {
+		e.sweeping = true
+		e.clock.After(sweepEvery, e.sweep)
+	}
+}
+
+// sweep answers the commands whose deadline has passed, and goes on with what has waited
+// for a majority. One timer for all is cheaper than one for each command.
+func (e *Engine) sweep() {
+	e.sweeping = false
+	now := e.clock.Now()
+	lacks := e.lacks()
+	e.swept = e.swept[:0]
+	for p := e.active.first(); p != nil; p = e.active.after(p) {
+		e.swept = append(e.swept, p)
+	}
+	for _, p := range e.swept { // whose callbacks may change the list
+		if !p.active {
+			continue
+		}
+		p.expire(now)
+		if p.phase == parked && (!lacks || e.lacksForLong(now)) {
+			p.phase = ready
+		}
+		p.advance()
+	}
+	clear(e.swept)
+	if e.active.n > 0 {
+		e.sweepLater()
+	}
+}

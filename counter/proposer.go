@@ -1,0 +1,397 @@
+package counter
+
+import (
+	"strconv"
+	"time"
+
+	"ringmain/quorum"
+)
+
+// phase is what a proposer does.
+type phase uint8
+
+const (
+	ready   phase = iota // nothing: it may begin a round
+	asking               // a round is under way
+	pausing              // it waits before the next round
+	parked               // it waits for a majority that can vote
+)
+
+const (
+	// leap is how far above the ballot that was ahead of it a proposer goes on, so that a few
+	// of them that count up side by side do not meet again at once.
+	leap = 4096
+	// retryWithin bounds the wait after a promise was refused.
+	retryWithin = 500 * time.Microsecond
+	// yield is how long a proposer whose state was refused leaves the register to the one that
+	// was ahead, plus as much at random. Were it to come back at once, they would stop each
+	// other for as long as both have work.
+	yield = 3 * time.Millisecond
+	// retryFirst and retryLast bound the wait after servers did not answer.
+	retryFirst = 2 * time.Millisecond
+	retryLast  = 50 * time.Millisecond
+	// tornReads is how many reads in a row may find no majority that agrees before a round is
+	// made of the next one.
+	tornReads = 2
+)
+
+// proposer changes one register. One round is under way at most; what comes meanwhile
+// waits, and is carried out in one batch by the next one.
+type proposer struct {
+	e              *Engine
+	register       []string // its name alone, as a call's keys
+	pattern        *Pattern
+	before, behind *proposer // in one of the Engine's lists
+	active         bool      // in which of them
+
+	phase     phase
+	advancing bool
+	round     *round // the last one
+	queue     []waiting
+
+	// batch are the commands that the round is about. Once it may have changed the register
+	// (doubt) they stay the same until it is known whether it has, or nobody waits any more.
+	batch []waiting
+	live  int  // of them, those that have no reply yet
+	sent  bool // it may be accepted by some server
+	doubt bool
+	seq   uint64
+	built uint64 // the lowest version that the batch was applied to
+
+	// If holds, a majority has promised ballot, and state is what the next change is to be
+	// applied to: so that takes one round trip.
+	holds  bool
+	ballot ballot
+	state  state
+	used   uint64 // the highest number of a ballot so far
+	met    ballot // the highest ballot that a server has put before ours
+	exists bool   // some server has the register
+
+	step   uint64 // how far above what was met the next ballot is
+	torn   int    // reads in a row that found no majority that agrees
+	failed int    // rounds in a row that too few servers have answered
+	reason string // why the last round failed
+}
+
+// advance begins rounds while there is work and none is under way. Rounds that end at once,
+// and callbacks with further commands, come back to the loop here.
+func (p *proposer) advance() {
+	if p.advancing || !p.active {
+		return
+	}
+	p.advancing = true
+	for p.phase == ready && p.work() {
+		p.begin()
+	}
+	p.advancing = false
+	if p.phase == ready {
+		p.e.rest(p)
+	}
+}
+
+// work reports whether anybody waits.
+func (p *proposer) work() bool {
+	if p.live == 0 {
+		// What a batch that nobody waits for may have done stands or falls with the next round.
+		p.forget()
+	}
+	return p.live > 0 || len(p.queue) > 0
+}
+
+// forget has the batch be over.
+func (p *proposer) forget() {
+	clear(p.batch)
+	p.batch, p.live, p.sent, p.doubt = p.batch[:0], 0, false, false
+}
+
+// begin begins a round.
+func (p *proposer) begin() {
+	e := p.e
+	if e.lacks() {
+		if e.lacksForLong(e.clock.Now()) {
+			p.refuse()
+		}
+		if p.work() {
+			p.phase = parked
+		}
+		return
+	}
+	if p.ballot.less(p.met) {
+		p.holds = false // somebody is ahead, or a server was filled again
+	}
+	if p.doubt {
+		p.prepare()
+		return
+	}
+	switch changes := p.compose(); {
+	case changes == 0 && !p.pattern.IdentityReads && p.torn < tornReads:
+		p.ask(reading, readScript, nil)
+	case p.holds:
+		p.accept()
+	default:
+		p.prepare()
+	}
+}
+
+// compose fills the batch up with what waits. It returns how many of its commands may
+// change the value.
+func (p *proposer) compose() (changes int) {
+	kept := p.batch[:0]
+	for _, w := range p.batch {
+		if !w.answered {
+			kept = append(kept, w)
+		}
+	}
+	clear(p.batch[len(kept):])
+	take := min(len(p.queue), max(p.pattern.MaxBatch, 1)-len(kept))
+	if len(kept) == 0 && take == len(p.queue) {
+		p.batch, p.queue = p.queue, kept
+	} else {
+		p.batch = append(kept, p.queue[:take]...)
+		left := copy(p.queue, p.queue[take:])
+		clear(p.queue[left:])
+		p.queue = p.queue[:left]
+	}
+	p.live, p.sent = len(p.batch), false
+	for i := range p.batch {
+		if !p.batch[i].op.reads() {
+			changes++
+		}
+	}
+	return changes
+}
+
+// prepare asks for promises, with a new ballot.
+func (p *proposer) prepare() {
+	n, ok := above(max(p.used, p.met.n, p.e.high), max(p.step, 1))
+	if !ok {
+		p.usedUp()
+		return
+	}
+	p.used, p.step, p.e.high = n, 0, n
+	p.holds, p.ballot = false, ballot{n, p.e.incarnation}
+	room := "0"
+	if p.pattern.MaxKeys > 0 && !p.exists {
+		room = strconv.Itoa(p.pattern.MaxKeys)
+	}
+	p.ask(preparing, prepareScript, []string{p.ballot.String(), room})
+}
+
+func (p *proposer) usedUp() {
+	p.holds, p.reason = false, "the ballots of the register are used up"
+	p.pause(retryLast)
+}
+
+// promised goes on once a majority has promised. chosen tells whether that majority has
+// accepted the state: then no other can have been chosen.
+func (p *proposer) promised(s state, chosen bool) {
+	p.holds, p.state, p.phase = true, s, ready
+	if p.doubt {
+		p.resolve(chosen)
+		return
+	}
+	p.compose()
+	if _, changed := p.after(s.value); !changed && chosen {
+		p.deliver(s.value)
+		return
+	}
+	p.accept()
+}
+
+// resolve finds out whether a batch in doubt is in the state that was found, and applies it
+// if it is not: then it can never be, in the form in which it was sent.
+func (p *proposer) resolve(chosen bool) {
+	b, known := p.state.of(p.e.incarnation)
+	switch found := known && b.seq == p.seq; {
+	case found && chosen:
+		p.deliver(b.base)
+	case found:
+		p.propose(p.state, b.base)
+	case !known && p.state.forgotten(p.e.remember, p.built):
+		p.abandon("what the servers remember does not go back that far")
+		p.forget()
+	default:
+		p.accept()
+	}
+}
+
+// after is the value after the batch.
+func (p *proposer) after(base value) (after value, changed bool) {
+	after = base
+	for i := range p.batch {
+		after, _ = p.batch[i].apply(after)
+	}
+	return after, after != base
+}
+
+// accept applies the batch to the state, and asks servers to accept that.
+func (p *proposer) accept() {
+	after, changed := p.after(p.state.value)
+	if !changed {
+		p.propose(p.state, p.state.value)
+		return
+	}
+	if !p.doubt {
+		p.e.seq++
+		p.seq, p.built = p.e.seq, p.state.version
+	}
+	p.built = min(p.built, p.state.version)
+	p.sent = true
+	p.propose(p.state.with(p.e.remember, batch{by: p.e.incarnation, seq: p.seq}, after), p.state.value)
+}
+
+// propose asks servers to accept a state, and to promise the next ballot. base is what the
+// batch is applied to in it.
+func (p *proposer) propose(s state, base value) {
+	n, ok := above(p.ballot.n, 1)
+	if !ok {
+		p.sent = p.doubt
+		p.usedUp()
+		return
+	}
+	p.used, p.e.high = n, max(p.e.high, n)
+	next := ballot{n, p.e.incarnation}
+	text := make([]byte, 0, 2*ballotLen+64+64*len(s.batches))
+	record := string(s.append(p.ballot.append(next.append(text))))
+	p.round = newRound(p, accepting)
+	p.round.next, p.round.state, p.round.base = next, s, base
+	p.send(acceptScript, []string{record[ballotLen : 2*ballotLen], record})
+}
+
+// accepted goes on once a majority has accepted.
+func (p *proposer) accepted(next ballot, s state, base value) {
+	p.ballot, p.state, p.exists = next, s, true
+	p.deliver(base)
+}
+
+// deliver tells everybody in the batch, which was applied to base, what has come of it.
+func (p *proposer) deliver(base value) {
+	buf := make([]byte, 0, 16*p.live)
+	for i := range p.batch {
+		w := &p.batch[i]
+		var r result
+		if base, r = w.apply(base); !w.answered {
+			w.answered = true
+			p.e.waiting--
+			buf = w.reply(buf, r)
+		}
+	}
+	p.forget()
+	p.torn, p.failed, p.phase = 0, 0, ready
+}
+
+// pause waits before the next round.
+func (p *proposer) pause(d time.Duration) {
+	p.phase = pausing
+	p.e.clock.After(d, func() {
+		if p.phase == pausing {
+			p.phase = ready
+			p.advance()
+		}
+	})
+}
+
+// expire answers what has waited too long.
+func (p *proposer) expire(now quorum.Instant) {
+	late := func(w *waiting) bool { return now.Since(w.since) >= p.pattern.Deadline }
+	if p.live > 0 {
+		for i := range p.batch {
+			if w := &p.batch[i]; !w.answered && late(w) {
+				p.giveUp(w)
+			}
+		}
+	}
+	n := 0
+	for n < len(p.queue) && late(&p.queue[n]) {
+		n++
+	}
+	p.refuseQueued(n)
+}
+
+// refuse answers everything that has not been carried out, because it cannot be for now.
+func (p *proposer) refuse() {
+	if !p.sent {
+		for i := range p.batch {
+			if w := &p.batch[i]; !w.answered {
+				p.giveUp(w)
+			}
+		}
+	}
+	p.refuseQueued(len(p.queue))
+}
+
+// abandon answers all of the batch, of which it will not be known whether it was carried out.
+func (p *proposer) abandon(reason string) {
+	p.reason = reason
+	for i := range p.batch {
+		if w := &p.batch[i]; !w.answered {
+			p.giveUp(w)
+		}
+	}
+}
+
+// refuseNew answers the batch, whose register no server of a majority has, and some have no
+// room for.
+func (p *proposer) refuseNew() {
+	for i := range p.batch {
+		w := &p.batch[i]
+		if w.answered {
+			continue
+		}
+		after, r := w.apply(value{})
+		if after.exists {
+			p.e.stats.NoQuorum++
+			r = failure("ERR " + p.pattern.Name + ": there are as many keys as max_keys allows, " + strconv.Itoa(p.pattern.MaxKeys))
+		}
+		w.answered = true
+		p.e.waiting--
+		w.reply(nil, r)
+	}
+	p.forget()
+	p.phase = ready
+}
+
+// refuseQueued answers the first n of the queue.
+func (p *proposer) refuseQueued(n int) {
+	if n == 0 {
+		return
+	}
+	refused := append([]waiting(nil), p.queue[:n]...) // callbacks may have commands wait here
+	left := copy(p.queue, p.queue[n:])
+	clear(p.queue[left:])
+	p.queue = p.queue[:left]
+	for i := range refused {
+		p.e.waiting--
+		p.e.stats.NoQuorum++
+		refused[i].reply(nil, failure(p.noQuorum()))
+	}
+}
+
+// giveUp answers a command of the batch.
+func (p *proposer) giveUp(w *waiting) {
+	w.answered = true
+	p.live--
+	p.e.waiting--
+	if p.sent && !w.op.reads() {
+		p.e.stats.Uncertain++
+		w.reply(nil, failure(uncertain+" the counter may have been changed: "+p.why()))
+		return
+	}
+	p.e.stats.NoQuorum++
+	w.reply(nil, failure(p.noQuorum()))
+}
+
+// noQuorum says why a command was not carried out.
+func (p *proposer) noQuorum() string {
+	if p.e.lacking {
+		return "NOQUORUM " + p.e.servers.Missing(quorum.Register)
+	}
+	return "NOQUORUM not carried out: " + p.why()
+}
+
+func (p *proposer) why() string {
+	if p.reason == "" {
+		return "no majority of the servers answered within " + p.pattern.Deadline.String()
+	}
+	return p.reason
+}

@@ -1,0 +1,246 @@
+package counter
+
+import (
+	"time"
+
+	"ringmain/quorum"
+)
+
+// question is what a round asks of all servers.
+type question uint8
+
+const (
+	preparing question = iota
+	accepting
+	reading
+)
+
+// tally is a ballot that servers have accepted last, and how many of them.
+type tally struct {
+	ballot ballot
+	text   string // what stands behind it
+	n      int
+}
+
+// round is one question to all servers, and what came of it so far.
+type round struct {
+	p        *proposer
+	question question
+	over     bool // decided: what comes now is late
+	sending  bool
+
+	asked, answered int
+	yes, no, maybe  int // maybe: it may have been executed, or may yet be
+	full            int // servers without room for a new register
+	tallies         []tally
+
+	// What is proposed, if accepting.
+	next  ballot
+	state state
+	base  value
+}
+
+func newRound(p *proposer, q question) *round { return &round{p: p, question: q} }
+
+// ask begins a round.
+func (p *proposer) ask(q question, s *quorum.Script, args []string) {
+	p.round = newRound(p, q)
+	p.send(s, args)
+}
+
+// send asks all servers.
+func (p *proposer) send(s *quorum.Script, args []string) {
+	r, servers := p.round, p.e.servers
+	p.phase = asking
+	p.e.stats.Rounds++
+	r.asked = servers.Len()
+	done := r.answer
+	r.sending = true
+	for i := range r.asked {
+		servers.Call(quorum.Call{Server: i, Script: s, Keys: p.register, Args: args}, done)
+	}
+	r.sending = false
+	r.decide()
+}
+
+// answer takes a server's answer.
+func (r *round) answer(a quorum.Answer) {
+	r.answered++
+	p := r.p
+	switch {
+	case a.Outcome == quorum.NotDone:
+		r.note(a.Reason)
+	case a.Outcome == quorum.Unknown:
+		r.maybe++
+		r.note(a.Reason)
+	case !r.take(a.Values):
+		r.maybe++
+		r.note("a server answered something else than it should")
+	}
+	if !r.over && !r.sending {
+		r.decide()
+		p.advance()
+	}
+}
+
+func (r *round) note(reason string) {
+	if !r.over {
+		r.p.reason = reason
+	}
+}
+
+// take takes what a script returned.
+func (r *round) take(v []quorum.Value) (ok bool) {
+	if len(v) == 0 {
+		return false
+	}
+	switch {
+	case v[0].Int == obeyed && r.question == accepting:
+		r.yes++
+		return true
+	case v[0].Int == obeyed && len(v) > 1:
+		return r.tally(v[1].Text)
+	case v[0].Int == rejected && len(v) > 1:
+		b, ok := parseBallot(v[1].Text)
+		if ok {
+			r.no++
+			r.p.ahead(b)
+		}
+		return ok
+	case v[0].Int == full:
+		r.full++
+		return true
+	}
+	return false
+}
+
+// ahead notes that a server has promised a ballot to somebody.
+func (p *proposer) ahead(b ballot) {
+	if p.met.less(b) {
+		p.met = b
+	}
+	p.e.high = max(p.e.high, b.n)
+}
+
+// tally counts what a server has accepted.
+func (r *round) tally(text string) (ok bool) {
+	var b ballot
+	if text != "" {
+		if len(text) < ballotLen {
+			return false
+		}
+		if b, ok = parseBallot(text[:ballotLen]); !ok {
+			return false
+		}
+		text = text[ballotLen:]
+		r.p.exists = r.p.exists || b != ballot{}
+	}
+	r.yes++
+	for i := range r.tallies {
+		if r.tallies[i].ballot == b {
+			r.tallies[i].n++
+			return true
+		}
+	}
+	r.tallies = append(r.tallies, tally{b, text, 1})
+	return true
+}
+
+// decide ends the round if its outcome is known.
+func (r *round) decide() {
+	p := r.p
+	if r.over {
+		return
+	}
+	left, majority := r.asked-r.answered, p.e.majority
+	switch {
+	case r.question == reading:
+		r.decideRead(left, majority)
+	case r.yes >= majority:
+		r.over = true
+		if r.question == accepting {
+			p.accepted(r.next, r.state, r.base)
+			return
+		}
+		r.promised()
+	case r.yes+left < majority:
+		r.over = true
+		r.fail()
+	}
+}
+
+// decideRead ends a read once a majority has accepted the same, or cannot any more.
+func (r *round) decideRead(left, majority int) {
+	p := r.p
+	for _, t := range r.tallies {
+		if t.n < majority {
+			continue
+		}
+		r.over = true
+		if v, ok := valueOf(t.text); ok {
+			p.deliver(v)
+			return
+		}
+		r.p.reason = "a register cannot be read"
+		r.fail()
+		return
+	}
+	if left > 0 {
+		return
+	}
+	r.over = true
+	if r.yes >= majority {
+		p.torn++
+		p.phase = ready
+		return
+	}
+	r.fail()
+}
+
+// promised goes on with the state that was accepted last.
+func (r *round) promised() {
+	last := r.tallies[0]
+	for _, t := range r.tallies[1:] {
+		if last.ballot.less(t.ballot) {
+			last = t
+		}
+	}
+	s, ok := parseState(last.text)
+	if !ok {
+		r.p.reason = "a register cannot be read"
+		r.fail()
+		return
+	}
+	r.p.promised(s, last.n >= r.p.e.majority)
+}
+
+// fail goes on after a round without a majority.
+func (r *round) fail() {
+	p := r.p
+	accepted := r.question == accepting && r.state.version != p.state.version
+	if accepted && r.yes+r.maybe+r.asked-r.answered > 0 {
+		p.doubt = true
+	}
+	p.sent = p.doubt
+	if r.question != reading {
+		p.holds = false // the ballot may be in use: another state must never be proposed with it
+	}
+	rng := p.e.rng
+	switch {
+	case r.no > 0:
+		p.e.stats.Conflicts++
+		p.reason = "others were changing it"
+		if r.question == accepting {
+			p.pause(yield + time.Duration(rng.Int64N(int64(yield))))
+			return
+		}
+		p.step = leap
+		p.pause(time.Duration(rng.Int64N(int64(retryWithin))))
+	case r.full > 0 && r.yes+r.full >= p.e.majority && !p.exists:
+		p.refuseNew()
+	default:
+		d := min(retryFirst<<min(p.failed, 10), retryLast)
+		p.failed++
+		p.pause(d/2 + time.Duration(rng.Int64N(int64(d))))
+	}
+}
