@@ -27,6 +27,7 @@ type Conn struct {
 	node     *Node
 	protocol int
 	database int
+	lane     int // see Node.Lane
 	state    state
 	attempt  *attempt // the latest; nil: there was none
 	conn     ioloop.Conn
@@ -132,6 +133,11 @@ func (c *Conn) Refusal() *Failure {
 // Fit reports whether a request would be sent at once to a server of which nothing bad
 // is known.
 func (c *Conn) Fit() bool { return c.state == ready && c.Refusal() == nil }
+
+// Stalled reports whether the first reply that is awaited has not come for a time.
+func (c *Conn) Stalled(since time.Duration) bool {
+	return c.queue.len() > 0 && c.node.loop.Elapsed()-c.queue.at(c.queue.head).sent >= since
+}
 
 // Awaited is how many requests await their replies.
 func (c *Conn) Awaited() int { return c.queue.len() }

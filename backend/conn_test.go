@@ -322,10 +322,10 @@ func (f waiterFunc) Writable() { f() }
 func TestReconnectionBacksOff(t *testing.T) {
 	want := []time.Duration{0, 50, 100, 200, 400, 800, 1000, 1000}
 	for failures, ms := range want {
-		if got := backoff(failures, func() float64 { return 0 }); got != ms*time.Millisecond {
+		if got := (&Options{}).backoff().after(failures, func() float64 { return 0 }); got != ms*time.Millisecond {
 			t.Errorf("after %d failures %v, want %v", failures, got, ms*time.Millisecond)
 		}
-		if got := backoff(failures, func() float64 { return 1 }); got != ms*time.Millisecond/2 {
+		if got := (&Options{}).backoff().after(failures, func() float64 { return 1 }); got != ms*time.Millisecond/2 {
 			t.Errorf("after %d failures at least %v, want %v", failures, got, ms*time.Millisecond/2)
 		}
 	}

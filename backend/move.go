@@ -35,6 +35,17 @@ func (n *Node) Move(address, runID string) {
 	n.wake()
 }
 
+// Expect has connections reach the process of a run id only, as Move does; "": any. Those to
+// another process are given up.
+func (n *Node) Expect(runID string) {
+	n.runID = runID
+	for _, c := range n.conns {
+		if c.state == ready && c.rightProcess() != nil {
+			c.giveUp(errChanged.Error(), nil)
+		}
+	}
+}
+
 // Become has the node be another server's, of another name and at another address: it
 // moves there, and what was counted of the former server is forgotten. What connections
 // owed there they owe when the node is that server's again, or Inherit says who does.

@@ -58,6 +58,8 @@ type Options struct {
 	Username, Password string
 	// ClientName is what the connections call themselves (CLIENT SETNAME).
 	ClientName string
+	// Backoff bounds the pauses between attempts to connect; zero: minBackoff, maxBackoff.
+	Backoff Backoff
 	// Queue bounds the bytes that wait to be sent, over the connections of one
 	// Node. A queue of at most ioloop.LowWater a connection admits any request.
 	Queue int
@@ -156,12 +158,22 @@ func NewNode(loop ioloop.Loop, opt *Options) *Node {
 // Conn returns the connection for a protocol version (2 or 3) and database, and
 // begins to dial it if it is new.
 func (n *Node) Conn(protocol, database int) *Conn {
+	return n.conn(protocol, database, 0)
+}
+
+// Lane returns one of several connections for protocol 2 and database 0, so that what is
+// lost on one does not keep the server from answering on another. Lane 0 is Conn's. What is
+// sent on different lanes is in no order.
+func (n *Node) Lane(lane int) *Conn { return n.conn(2, 0, lane) }
+
+func (n *Node) conn(protocol, database, lane int) *Conn {
 	for _, c := range n.conns {
-		if c.protocol == protocol && c.database == database {
+		if c.protocol == protocol && c.database == database && c.lane == lane {
 			return c
 		}
 	}
 	c := newConn(n, protocol, database)
+	c.lane = lane
 	n.conns = append(n.conns, c)
 	if !n.closed {
 		c.dial()

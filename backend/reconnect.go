@@ -2,15 +2,24 @@ package backend
 
 import "time"
 
-// Reconnection waits minBackoff after the first failure, twice as long after
-// each further one, maxBackoff at most, less up to half of it by chance, so that
+// Backoff says how reconnection waits: Min after the first failure, twice as long after
+// each further one, Max at most, less up to half of it by chance, so that
 // many proxies do not come back in step. A connection that was ready for less
-// than maxBackoff counts as a failure: a server that accepts and closes is not
+// than Max counts as a failure: a server that accepts and closes is not
 // dialled without a pause.
+type Backoff struct{ Min, Max time.Duration }
+
 const (
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = time.Second
 )
+
+func (o *Options) backoff() Backoff {
+	if o.Backoff == (Backoff{}) {
+		return Backoff{minBackoff, maxBackoff}
+	}
+	return o.Backoff
+}
 
 func (c *Conn) reconnect() {
 	n := c.node
@@ -21,7 +30,8 @@ func (c *Conn) reconnect() {
 	if c.attempt.address != n.address {
 		c.afresh()
 	}
-	if lived := n.loop.Elapsed() - c.readySince; c.readySince != 0 && lived >= maxBackoff {
+	pause := n.opt.backoff()
+	if lived := n.loop.Elapsed() - c.readySince; c.readySince != 0 && lived >= pause.Max {
 		c.attempts = 0
 	} else if c.readySince != 0 {
 		c.attempts++
@@ -31,17 +41,17 @@ func (c *Conn) reconnect() {
 	if c.attempts > 0 && c.failing == nil {
 		c.failing = n.down("is unreachable")
 	}
-	c.redial = n.loop.After(backoff(c.attempts, n.opt.Rand), c.dial)
+	c.redial = n.loop.After(pause.after(c.attempts, n.opt.Rand), c.dial)
 }
 
-// backoff is the pause before an attempt that follows on failures in a row.
-func backoff(failures int, random func() float64) time.Duration {
+// after is the pause before an attempt that follows on failures in a row.
+func (b Backoff) after(failures int, random func() float64) time.Duration {
 	if failures == 0 {
 		return 0
 	}
-	d := maxBackoff
+	d := b.Max
 	if failures < 10 {
-		d = min(maxBackoff, minBackoff<<(failures-1))
+		d = min(b.Max, b.Min<<(failures-1))
 	}
 	return d - time.Duration(float64(d)*random()/2)
 }
