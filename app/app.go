@@ -52,6 +52,7 @@ type App struct {
 	adminAddresses []string
 	// beside is work beside the loops, until besideCtx ends.
 	health    *watchers
+	quorums   []*agreed                     // in the order of their names
 	rerouters map[string]rerouter           // by pool, of those that reroute
 	views     map[string]*view              // of the pools that reroute
 	later     []func(context.Context) error // work beside the loops, once they run
@@ -130,6 +131,9 @@ func (a *App) start() error {
 		return err
 	}
 	if err := a.buildLoops(servers); err != nil {
+		return err
+	}
+	if err := a.buildQuorums(); err != nil {
 		return err
 	}
 	a.buildViews(servers)

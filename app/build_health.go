@@ -126,7 +126,7 @@ func (h *watchers) target(s *servers, i int, address string, pool *config.Pool) 
 		t.Network, t.Address = "unix", path
 	}
 	if secrets := s.secrets[opt.Pool]; secrets != nil {
-		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(address, pool)) }
+		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(address, &pool.Secure)) }
 	}
 	return t
 }

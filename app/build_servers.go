@@ -69,7 +69,7 @@ func (a *App) buildServers() (*servers, error) {
 			opt.Absent = n.Unknown()
 		}
 		if c := s.secrets[server.Pool]; c != nil {
-			opt.Dial = dialTLS(c, p)
+			opt.Dial = dialTLS(c, &p.Secure)
 		}
 		s.options = append(s.options, opt)
 		if p.Preconnect {
@@ -134,10 +134,10 @@ func (a *App) serverOptions(server router.Server, p *config.Pool) *backend.Optio
 	}
 }
 
-// dialTLS dials a pool's servers with TLS.
-func dialTLS(secrets *certificates, p *config.Pool) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
+// dialTLS dials the servers of a pool, or of a quorum, with TLS.
+func dialTLS(secrets *certificates, of *config.PoolTLS) func(ioloop.Loop, string, time.Duration, ioloop.Handler) {
 	return func(loop ioloop.Loop, address string, timeout time.Duration, h ioloop.Handler) {
-		cfg := func() *tls.Config { return tlsFor(secrets, serverName(address, p)) }
+		cfg := func() *tls.Config { return tlsFor(secrets, serverName(address, of)) }
 		loop.(*netLoop).DialTLS(address, timeout, cfg, h)
 	}
 }
@@ -150,8 +150,8 @@ func tlsFor(secrets *certificates, name string) *tls.Config {
 }
 
 // serverName is what the certificate of a server at address must be for.
-func serverName(address string, p *config.Pool) string {
-	return cmp.Or(p.Secure.ServerName, hostOf(address))
+func serverName(address string, of *config.PoolTLS) string {
+	return cmp.Or(of.ServerName, hostOf(address))
 }
 
 // hostOf is the host of an address that has been checked.

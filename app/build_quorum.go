@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	crand "crypto/rand"
+
+	"ringmain/backend"
+	"ringmain/config"
+	"ringmain/embedded"
+	"ringmain/ioloop"
+	"ringmain/quorum"
+)
+
+// agreed is a quorum with what is kept on it. All of it runs on one loop.
+type agreed struct {
+	name    string
+	cfg     *config.Quorum
+	worker  *worker
+	names   []string // of the servers
+	options []*backend.Options
+	link    *link
+	set     *quorum.Set
+	mail    []*mailbox // to and from the loops
+}
+
+// buildQuorums makes the quorums, once there are loops, and has them begin to look at their
+// servers.
+func (a *App) buildQuorums() error {
+	for i, name := range slices.Sorted(maps.Keys(a.cfg.Quorums)) {
+		q := &agreed{name: name, cfg: a.cfg.Quorums[name], worker: a.loops[i%len(a.loops)]}
+		if err := a.quorumServers(q); err != nil {
+			return fmt.Errorf("quorum %q: %w", name, err)
+		}
+		a.quorums = append(a.quorums, q)
+		made := make(chan struct{})
+		if post(context.Background(), q.worker.loop, func() {
+			a.startQuorum(q)
+			close(made)
+		}) {
+			<-made
+		}
+		a.onStop(func() error {
+			late, stop := context.WithTimeout(context.Background(), time.Second)
+			defer stop()
+			ended := make(chan struct{})
+			if post(late, q.worker.loop, func() {
+				q.set.Close()
+				q.link.close()
+				close(ended)
+			}) {
+				<-ended
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// quorumServers says how to talk to a quorum's servers, starting the embedded ones.
+func (a *App) quorumServers(q *agreed) error {
+	addresses := q.cfg.Nodes
+	q.names = addresses
+	if n := q.cfg.Embedded; n > 0 {
+		running, err := embedded.Start(n, a.log)
+		if err != nil {
+			return err
+		}
+		a.onStop(running.Close)
+		addresses = running.Addrs()
+		for i := range addresses {
+			q.names = append(q.names, fmt.Sprintf("embedded-%d", i+1))
+		}
+		a.log.Warn("quorum on embedded servers: its locks and counters are gone when Ringmain stops", "quorum", q.name, "servers", n)
+	}
+	timeout := time.Duration(q.cfg.NodeTimeout)
+	var dial func(ioloop.Loop, string, time.Duration, ioloop.Handler)
+	if q.cfg.Secure.On {
+		secrets, err := newCertificates("quorums."+q.name+".tls", q.cfg.Secure.Files(), a.log, forServers)
+		if err != nil {
+			return err
+		}
+		dial = dialTLS(secrets, &q.cfg.Secure)
+	}
+	for i, address := range addresses {
+		q.options = append(q.options, &backend.Options{
+			Pool: q.name, Name: q.names[i], Address: address, Dial: dial,
+			Connect: time.Duration(q.cfg.Timeouts.Connect), Request: timeout, Slow: timeout,
+			Username: q.cfg.Auth.Username, Password: q.cfg.Auth.Password.Reveal(), ClientName: "ringmain-" + a.incarnation,
+			Backoff: backend.Backoff{Min: 10 * time.Millisecond, Max: 100 * time.Millisecond},
+			Queue:   quorumQueue, Learned: &backend.Facts{}, Fence: &backend.Fence{}, Rand: rand.Float64, Log: quiet(a.log),
+		})
+	}
+	return nil
+}
+
+// startQuorum makes what runs on the quorum's loop. It is called there.
+func (a *App) startQuorum(q *agreed) {
+	loop := q.worker.loop
+	q.link = newLink(loop, q.options, time.Duration(q.cfg.NodeTimeout)/4)
+	maxTTL, drift := a.cfg.MaxTTL(q.name)
+	settings := quorum.Settings{
+		Name: q.name, Servers: q.names, Nodes: q.cfg.SetHash(), Hash: a.cfg.SettingsHash(q.name),
+		MaxTTL: time.Duration(maxTTL), Drift: max(drift, defaultDrift), Timeout: time.Duration(q.cfg.NodeTimeout),
+		Clock: &clock{loop: loop, began: time.Now()}, Link: q.link, Random: random64, Log: a.log,
+	}
+	switch {
+	case q.cfg.Embedded > 0:
+		settings.Persistence = quorum.Embedded
+	case q.cfg.Persistent():
+		settings.Persistence = quorum.FsyncAlways
+	}
+	q.set = quorum.New(settings)
+	q.link.set = q.set
+	for _, w := range a.loops {
+		if w != q.worker {
+			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop})
+		}
+	}
+	q.link.open()
+	q.set.Start()
+}
+
+// defaultDrift is how much clocks may differ where no lock says.
+const defaultDrift = 0.01
+
+func random64() string {
+	var b [8]byte
+	_, _ = crand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// clock is a loop's, as engines see it. It implements quorum.Clock.
+type clock struct {
+	loop  ioloop.Loop
+	began time.Time
+}
+
+// Now implements quorum.Clock.
+func (c *clock) Now() quorum.Instant {
+	now := time.Now()
+	return quorum.Instant{Monotonic: now.Sub(c.began), Wall: time.Duration(now.UnixNano())}
+}
+
+// After implements quorum.Clock. The loop counts from the beginning of its iteration.
+func (c *clock) After(d time.Duration, f func()) quorum.Timer {
+	return c.loop.After(d+time.Since(c.loop.Now()), f)
+}
