@@ -15,16 +15,19 @@ import (
 )
 
 var checkCommand = Command{
-	Name: "check", Arguments: "[--config FILE]",
+	Name: "check", Arguments: "[--config FILE] [--offline]",
 	Summary: "Check a configuration",
 	Details: `Every fault is named with its place, and the exit code is 1. Of a configuration that
-is valid it says what is in it, and what may be meant otherwise. Nothing is contacted.`,
+is valid it says what is in it, and what may be meant otherwise. The servers of quorums
+are looked at, for at most 3 seconds, whether they keep what they must; others are not
+contacted.`,
 }
 
 // check says whether a configuration is valid.
-func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := NewFlags(checkCommand, stdout, stderr)
 	file := flags.Config()
+	offline := flags.Bool("offline", false, "contact nobody")
 	rest, code, done := flags.Parse(args)
 	if done {
 		return code
@@ -59,7 +62,15 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stdout, "warning: %s\n", w.Error())
 	}
-	for _, note := range cfg.Notes {
+	notes := cfg.Notes
+	if !*offline {
+		found, more := lookAtQuorums(ctx, cfg)
+		for _, warning := range found {
+			fmt.Fprintf(stdout, "warning: %s\n", warning)
+		}
+		notes = append(notes, more...)
+	}
+	for _, note := range notes {
 		fmt.Fprintf(stdout, "note: %s\n", note)
 	}
 	return ExitOK

@@ -1,7 +1,7 @@
 // Package cli holds the commands of the program other than serve: they look at a
 // configuration, at where keys live, at another program's configuration, at how a
-// running Ringmain is, or ask that to drain servers. They open no port and contact no
-// Redis server.
+// running Ringmain is, or ask that to drain servers. They open no port, and contact no
+// Redis server but those of quorums.
 package cli
 
 import (

@@ -289,7 +289,7 @@ pool          sessions
 }
 
 func TestCheckTellsWhatQuorumsDecideAbout(t *testing.T) {
-	code, stdout, _ := call(t, withLocks, "check")
+	code, stdout, _ := call(t, withLocks, "check", "--offline")
 	cfg, err := config.Load("config.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -12,8 +12,8 @@ const (
 	maxListeners = 64
 	maxRoutes    = 1000
 	maxPrefix    = 1024
-	// reserved begins the keys that clients cannot use.
-	reserved = "__ringmain:"
+	// Reserved begins the keys that clients cannot use.
+	Reserved = "__ringmain:"
 )
 
 // Validate reports everything that is wrong with c, as Faults without lines. It
@@ -178,8 +178,8 @@ func (v *validator) prefix(path, prefix string) {
 	switch {
 	case len(prefix) > maxPrefix:
 		v.fault(path, "must be at most %d bytes, is %d", maxPrefix, len(prefix))
-	case strings.HasPrefix(prefix, reserved):
-		v.fault(path, "keys that begin with %s are reserved for the proxy", reserved)
+	case strings.HasPrefix(prefix, Reserved):
+		v.fault(path, "keys that begin with %s are reserved for the proxy", Reserved)
 	}
 }
 

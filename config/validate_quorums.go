@@ -137,8 +137,8 @@ func (v *validator) patternLists(c *Config) {
 			v.fault(path, "must be a pattern of keys of 1 to %d bytes, such as %s:*, is of %d", maxPrefix, p.Kind, len(p.Keys))
 			continue
 		}
-		if strings.HasPrefix(prefix, reserved) {
-			v.fault(path, "keys that begin with %s are reserved for the proxy", reserved)
+		if strings.HasPrefix(prefix, Reserved) {
+			v.fault(path, "keys that begin with %s are reserved for the proxy", Reserved)
 		}
 		if other, twice := seen[p.Keys]; twice {
 			v.fault(path, "%q is the pattern of %s too, which takes all its keys", clip(p.Keys), other)

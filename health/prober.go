@@ -46,9 +46,15 @@ type Prober struct {
 
 // NewProber makes a prober; it connects when first asked. Close ends it.
 func NewProber(t Target) *Prober {
+	return &Prober{client: NewClient(t), timeout: t.Timeout, replica: t.Replica}
+}
+
+// NewClient makes a client that asks a server on one connection of its own, and sends nothing
+// twice; it connects when first used. Each command has the target's timeout. Close ends it.
+func NewClient(t Target) *redis.Client {
 	Quiet()
 	dialer := &net.Dialer{Timeout: t.Timeout}
-	opt := &redis.Options{
+	return redis.NewClient(&redis.Options{
 		OnConnect: t.logIn, Protocol: 2, DisableIdentity: true,
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			if t.TLS == nil {
@@ -59,8 +65,7 @@ func NewProber(t Target) *Prober {
 		},
 		DialTimeout: t.Timeout, ReadTimeout: t.Timeout, WriteTimeout: t.Timeout, PoolTimeout: t.Timeout,
 		MaxRetries: -1, PoolSize: 1, MaxActiveConns: 1, DialerRetries: 1,
-	}
-	return &Prober{client: redis.NewClient(opt), timeout: t.Timeout, replica: t.Replica}
+	})
 }
 
 // logIn sends AUTH, as the data path does: HELLO would let a password pass that nobody has

@@ -145,7 +145,7 @@ func (s *server) conclude(f *facts) {
 		return
 	}
 	var id Identity
-	id, s.unfit, s.apart = q.verdict(s.index, f)
+	id, s.unfit, s.apart = f.verdict(s.index, q.Nodes, q.Hash, q.selfMade())
 	switch {
 	case s.unfit == noIdentity && q.selfMade():
 		s.initialise()
@@ -176,11 +176,12 @@ func (s *server) arrived(fit bool) {
 	}
 }
 
-// verdict is what the keys on a server make of it. apart: it would do for another set, or for
+// verdict is what the keys on a server make of it, in a set whose servers and settings have these
+// hashes, and which initialises itself or does not. apart: it would do for another set, or for
 // proxies with other settings.
-func (q *Set) verdict(server int, f *facts) (id Identity, unfit string, apart bool) {
+func (f *facts) verdict(server int, nodes, hash string, selfMade bool) (id Identity, unfit string, apart bool) {
 	if f.identity == nil {
-		if f.settings != nil && *f.settings != q.Hash {
+		if f.settings != nil && *f.settings != hash {
 			return id, otherSettings, true
 		}
 		return id, noIdentity, false
@@ -189,17 +190,17 @@ func (q *Set) verdict(server int, f *facts) (id Identity, unfit string, apart bo
 	switch {
 	case !ok:
 		return id, "has an identity that is not understood", true
-	case id.Nodes != q.Nodes:
+	case id.Nodes != nodes:
 		return id, "belongs to a set of other servers than this proxy is configured with", true
 	case id.Index != server:
 		return id, fmt.Sprintf("is server %d of its set, and stands as %d in this proxy's configuration", id.Index+1, server+1), true
-	case q.selfMade() && id.Set != q.Nodes:
+	case selfMade && id.Set != nodes:
 		return id, "belongs to a set that persists, which this proxy's configuration does not", true
-	case !q.selfMade() && id.Set == id.Nodes:
+	case !selfMade && id.Set == id.Nodes:
 		return id, "belongs to a set that does not persist, which it must in this proxy's configuration", true
 	case f.settings == nil:
 		return id, "has half of an identity: its settings are missing", false
-	case *f.settings != q.Hash:
+	case *f.settings != hash:
 		return id, otherSettings, true
 	}
 	return id, "", false
@@ -237,6 +238,11 @@ func (f *facts) readInfo(reply []byte) error {
 	if !ok {
 		return errShape
 	}
+	return f.readText(text)
+}
+
+// readText takes what INFO says.
+func (f *facts) readText(text []byte) error {
 	f.role, f.promotion, f.memory.limit, f.memory.policy = "", "-1", "0", "noeviction"
 	for line := range bytes.Lines(text) {
 		name, value, _ := strings.Cut(string(bytes.TrimSpace(line)), ":")
