@@ -53,6 +53,7 @@ type App struct {
 	// beside is work beside the loops, until besideCtx ends.
 	health    *watchers
 	quorums   []*agreed                     // in the order of their names
+	contracts []proxy.Contract              // what keys are kept on them
 	rerouters map[string]rerouter           // by pool, of those that reroute
 	views     map[string]*view              // of the pools that reroute
 	later     []func(context.Context) error // work beside the loops, once they run
@@ -127,15 +128,16 @@ func (a *App) start() error {
 		return err
 	}
 	a.buildHealth(servers)
+	if err := a.planQuorums(); err != nil {
+		return err
+	}
 	if err := a.buildListeners(); err != nil {
 		return err
 	}
 	if err := a.buildLoops(servers); err != nil {
 		return err
 	}
-	if err := a.buildQuorums(); err != nil {
-		return err
-	}
+	a.startQuorums()
 	a.buildViews(servers)
 	if err := a.buildAdmin(servers); err != nil {
 		return err

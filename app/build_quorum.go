@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	crand "crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -9,10 +11,9 @@ import (
 	"slices"
 	"time"
 
-	crand "crypto/rand"
-
 	"ringmain/backend"
 	"ringmain/config"
+	"ringmain/counter"
 	"ringmain/embedded"
 	"ringmain/ioloop"
 	"ringmain/quorum"
@@ -27,18 +28,29 @@ type agreed struct {
 	options []*backend.Options
 	link    *link
 	set     *quorum.Set
-	mail    []*mailbox // to and from the loops
+	mail    []*mailbox // to and from the other loops
+	// patterns are those of the keys that are kept here.
+	patterns kept
+	counters *counter.Engine // nil: there are none
 }
 
-// buildQuorums makes the quorums, once there are loops, and has them begin to look at their
-// servers.
-func (a *App) buildQuorums() error {
-	for i, name := range slices.Sorted(maps.Keys(a.cfg.Quorums)) {
-		q := &agreed{name: name, cfg: a.cfg.Quorums[name], worker: a.loops[i%len(a.loops)]}
+// planQuorums makes the quorums without anything that needs a loop.
+func (a *App) planQuorums() error {
+	for _, name := range slices.Sorted(maps.Keys(a.cfg.Quorums)) {
+		q := &agreed{name: name, cfg: a.cfg.Quorums[name]}
 		if err := a.quorumServers(q); err != nil {
 			return fmt.Errorf("quorum %q: %w", name, err)
 		}
 		a.quorums = append(a.quorums, q)
+	}
+	a.contracts = a.planContracts()
+	return nil
+}
+
+// startQuorums has the quorums begin to look at their servers, once there are loops.
+func (a *App) startQuorums() {
+	for i, q := range a.quorums {
+		q.worker = a.loops[i%len(a.loops)]
 		made := make(chan struct{})
 		if post(context.Background(), q.worker.loop, func() {
 			a.startQuorum(q)
@@ -60,7 +72,6 @@ func (a *App) buildQuorums() error {
 			return nil
 		})
 	}
-	return nil
 }
 
 // quorumServers says how to talk to a quorum's servers, starting the embedded ones.
@@ -118,6 +129,10 @@ func (a *App) startQuorum(q *agreed) {
 	}
 	q.set = quorum.New(settings)
 	q.link.set = q.set
+	if len(q.patterns.counters) > 0 {
+		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline},
+			q.set, settings.Clock, newRand(), incarnation())
+	}
 	for _, w := range a.loops {
 		if w != q.worker {
 			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop})
@@ -134,6 +149,24 @@ func random64() string {
 	var b [8]byte
 	_, _ = crand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
+}
+
+// newRand is a source of numbers that nobody else draws.
+func newRand() *rand.Rand {
+	var seed [32]byte
+	_, _ = crand.Read(seed[:])
+	return rand.New(rand.NewChaCha8(seed))
+}
+
+// incarnation is a random number that is not zero.
+func incarnation() uint64 {
+	for {
+		var b [8]byte
+		_, _ = crand.Read(b[:])
+		if n := binary.BigEndian.Uint64(b[:]); n != 0 {
+			return n
+		}
+	}
 }
 
 // clock is a loop's, as engines see it. It implements quorum.Clock.
