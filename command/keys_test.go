@@ -178,6 +178,8 @@ func TestBlocksKnowsRequestsThatWait(t *testing.T) {
 		"xread count block streams k 0": false, "xread streams block 0": false, "xread streams k block": false,
 		"xreadgroup group block block streams k >": false, "XREADGROUP group g c Block 1 streams k >": true,
 		"get k": false, "lpop k": false, "client unblock 1": false, "subscribe c": false,
+		"ringmain.lock k t px 1": false, "ringmain.lock k t px 1 WAIT 1": true, "ringmain.lock k wait px 1": false, "ringmain.lock k t wait 1 px 1": true,
+		"ringmain.lock wait wait px wait": false, "ringmain.extend k t px 1": false,
 	} {
 		args := request(strings.Fields(line)...)
 		if got := Lookup(args).Blocks(args); got != want {

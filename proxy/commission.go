@@ -204,7 +204,7 @@ func (c *commission) done(reply []byte) {
 	switch {
 	case c.unblocked:
 		reply = replyUnblocked
-	case c.letGo && grants(reply):
+	case c.letGo && !denies(reply):
 		reply = replyNotGranted
 	case c.change != nil:
 		reply = c.change(reply)
@@ -258,15 +258,19 @@ var (
 	replyNotGranted = []byte("*3\r\n:0\r\n:0\r\n:0\r\n")
 )
 
-// grants reports whether a reply to RINGMAIN.LOCK is that the lock is the client's.
-func grants(reply []byte) bool {
-	_, first, ok := resp.Array(reply)
+// denies reports whether a reply is RINGMAIN.LOCK's that somebody else has the lock, or that
+// there is no quorum.
+func denies(reply []byte) bool {
+	_, rest, ok := resp.Array(reply)
 	if !ok {
-		return false
+		return bytes.HasPrefix(reply, noQuorum)
 	}
-	n, ok := resp.Integer(first[:bytes.IndexByte(first, '\n')+1])
-	return ok && n == 1
+	first, _, err := resp.Element(rest)
+	n, ok := resp.Integer(first)
+	return err == nil && ok && n == 0
 }
+
+var noQuorum = []byte("-NOQUORUM ")
 
 // errNoContract is the text of the error for a command of contracts on a key that has none.
 func errNoContract(cmd *command.Command, key string) string {

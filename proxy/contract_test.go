@@ -70,6 +70,28 @@ func TestWhatAnExecutorGetsIsItsOwn(t *testing.T) {
 	sc.counters.sent(t, "incr: INCR count:a, keys at [1], RESP2")
 }
 
+func TestPlainKeysBesideContractsCostNoAllocation(t *testing.T) {
+	sc := newContractScene(t, 1)
+	sc.client.keep = false
+	request, reply := []byte("*2\r\n$3\r\nGET\r\n$1\r\na\r\n*3\r\n$4\r\nMGET\r\n$1\r\nb\r\n$1\r\nc\r\n"), []byte("$1\r\n1\r\n*2\r\n$1\r\n2\r\n$1\r\n3\r\n")
+	if n := testing.AllocsPerRun(100, func() {
+		sc.s.Data(request)
+		sc.loop.dialled[0].Data(reply)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestOrdinaryClientsHaveTheirLocksHeeded(t *testing.T) {
+	sc := newContractScene(t, 1)
+	sc.forwards()
+	sc.executes("GET lock:x\r\n", "get: GET lock:x, keys at [1], RESP2").done([]byte("$1\r\nv\r\n"))
+	sc.gets("$1\r\nv\r\n")
+	sc.forwards()
+	sc.sends("INCR count:x\r\n")
+	sc.counters.sent(t, "incr: INCR count:x, keys at [1], RESP2")
+}
+
 func TestTheFirstPatternWinsAndOneWithoutAnExecutorMeansPlainKeys(t *testing.T) {
 	sc := newContractScene(t, 1)
 	sc.sends("SET owned-lock:a v NX\r\nMGET owned-lock:a x\r\n")
@@ -229,6 +251,8 @@ func TestWhoIsLetGoHasNoLock(t *testing.T) {
 		{"", "*3\r\n:0\r\n:0\r\n:55\r\n", "*3\r\n:0\r\n:0\r\n:55\r\n"},
 		{" TIMEOUT", "*3\r\n:1\r\n:9\r\n:99\r\n", "*3\r\n:0\r\n:0\r\n:0\r\n"},
 		{" TIMEOUT", "-NOQUORUM 1/3\r\n", "-NOQUORUM 1/3\r\n"},
+		{" TIMEOUT", "-ERR the client has gone\r\n", "*3\r\n:0\r\n:0\r\n:0\r\n"},
+		{" TIMEOUT", "*0\r\n", "*3\r\n:0\r\n:0\r\n:0\r\n"},
 		{" ERROR", "*3\r\n:1\r\n:9\r\n:99\r\n", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"},
 	} {
 		sc := newContractScene(t, 1)
@@ -239,6 +263,7 @@ func TestWhoIsLetGoHasNoLock(t *testing.T) {
 		if call.cancelled != 1 {
 			t.Errorf("given up %d times", call.cancelled)
 		}
+		sc.gets("")
 		call.done([]byte(test.reply))
 		sc.gets(test.want)
 	}

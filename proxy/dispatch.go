@@ -53,11 +53,12 @@ func (s *Session) dispatch(r *resp.Request, size int) bool {
 	case allowed(cmd.Access) > s.allowed && s.denied(cmd):
 		s.abort()
 		return true
-	case s.ordinary && cmd.Policy == command.Forward && s.core.Peers.attention.Load() == 0:
+	case s.ordinary && cmd.Policy == command.Forward && s.core.Peers.attention.Load() == 0 &&
+		(s.core.Contracts == nil || s.core.contractOf(cmd.FirstKey(r.Args)) == nil):
 		return s.forward(cmd, r, size)
 	}
 	s.ordinary = cmd.Policy == command.Forward && s.tenant == nil && s.tx == nil && s.tracking == nil &&
-		!s.monitoring && !s.client.Subscribed && s.core.Contracts == nil
+		!s.monitoring && !s.client.Subscribed
 	return s.dispatchSpecial(cmd, r, size)
 }
 

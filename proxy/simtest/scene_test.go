@@ -33,6 +33,8 @@ type options struct {
 	tap tap
 	// front stands between a client's connection and its session; nil: nothing does.
 	front func(ioloop.Loop, ioloop.Handler) ioloop.Handler
+	// contracts are what keys live elsewhere than on the servers; nil: none do.
+	contracts func(*scene) []proxy.Contract
 }
 
 // scene is a world with a proxy, its servers, and a loop for clients.
@@ -62,6 +64,9 @@ func newScene(seed uint64, trace io.Writer, o options) *scene {
 	w.Trace(trace)
 	s := &scene{w: w, clients: w.NewLoop(clientHost), chaos: w.NewLoop("chaos")}
 	cfg := s.config(seed, trace, o)
+	if o.contracts != nil {
+		cfg.Contracts = o.contracts(s)
+	}
 	s.memory = cfg.Memory
 	for i := range o.loops {
 		loop := w.NewLoop(fmt.Sprintf("%s/%d", proxyHost, i))
