@@ -2,7 +2,6 @@ package scripts
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -83,13 +82,9 @@ func TestTheListIsWhole(t *testing.T) {
 // TestTextsThatMeanTheSameAreTheSameEntry is the partition of the digests: each line is one
 // meaning.
 func TestTextsThatMeanTheSameAreTheSameEntry(t *testing.T) {
-	raw, err := os.ReadFile("testdata/partition.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	groups := 0
 	group := map[*Entry]int{}
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(read(t, "testdata/partition.txt")) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -320,7 +315,7 @@ func TestTheTimeIsLinearInTheText(t *testing.T) {
 			t.Errorf("%q again and again: %v for 20 texts", piece, spent)
 		}
 	}
-	if _, ok := Recognise(strings.Repeat(" ", maxText) + composed[0].text); ok {
+	if _, ok := Recognise(strings.Repeat(" ", maxText) + specimens(t)[0].text); ok {
 		t.Error("a text over the limit is recognised")
 	}
 }

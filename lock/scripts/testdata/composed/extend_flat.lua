@@ -1,0 +1,2 @@
+if (redis.call("get", KEYS[1]) == ARGV[1]) then return redis.call("pexpire", KEYS[1], ARGV[2]) end
+return 0
