@@ -61,11 +61,14 @@ func (o *call) send() {
 	s := o.s
 	q := s.q
 	b := q.out[:0]
-	guards := 2
-	if o.script.Kind == Vote {
+	guards, expected := 2, 2
+	switch o.script.Kind {
+	case Vote:
 		guards = 3
+	case Refill:
+		guards, expected = 1, 0
 	}
-	b = appendHeader(b, '*', 3+len(o.keys)+guards+len(o.args)+2)
+	b = appendHeader(b, '*', 3+len(o.keys)+guards+len(o.args)+expected)
 	if o.whole = !s.known[o.script]; o.whole {
 		b = appendBulk(appendBulk(b, "EVAL"), o.script.Text)
 	} else {
@@ -75,14 +78,20 @@ func (o *call) send() {
 	for _, k := range o.keys {
 		b = appendBulk(b, k)
 	}
-	b = appendBulk(appendBulk(b, IdentityKey), SettingsKey)
-	if o.script.Kind == Vote {
-		b = appendBulk(b, QuarantineKey)
+	switch o.script.Kind {
+	case Refill:
+		b = appendBulk(b, RepairKey)
+	case Vote:
+		b = appendBulk(appendBulk(appendBulk(b, IdentityKey), SettingsKey), QuarantineKey)
+	default:
+		b = appendBulk(appendBulk(b, IdentityKey), SettingsKey)
 	}
 	for _, a := range o.args {
 		b = appendBulk(b, a)
 	}
-	b = appendBulk(appendBulk(b, s.expected), q.Hash)
+	if expected > 0 {
+		b = appendBulk(appendBulk(b, s.expected), q.Hash)
+	}
 	q.out = b
 	o.sent = s.now()
 	q.Link.Send(s.index, b, o)
@@ -170,7 +179,7 @@ func (o *call) refused(text []byte) {
 	}
 	if string(code) == "NOSCRIPT" {
 		delete(s.known, o.script)
-		if !o.whole && o.done != nil && s.expected != "" {
+		if !o.whole && o.done != nil && (s.expected != "" || o.script.Kind == Refill) {
 			o.send()
 			return
 		}
@@ -231,6 +240,8 @@ func (o *call) judge(list []Value) {
 	case saysSettings:
 		o.end(Answer{Outcome: NotDone, Reason: otherSettings})
 		s.doubt(otherSettings, true)
+	case saysRepair:
+		o.end(Answer{Outcome: NotDone, Reason: RepairLost})
 	case saysQuarantine:
 		s.kept = s.now() + max(time.Millisecond, time.Duration(seen.Int)*time.Millisecond)
 		o.end(Answer{Outcome: NotDone, Reason: s.barred(Vote)})

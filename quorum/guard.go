@@ -20,6 +20,7 @@ var guards = [...]string{
 	Register: registerGuard,
 	Vote:     voteGuard,
 	Owned:    registerGuard,
+	Refill:   refillGuard,
 }
 
 const registerGuard = `local settings, identity = table.remove(ARGV), table.remove(ARGV)
@@ -40,12 +41,22 @@ if known[2] ~= settings then return {'settings', known[2] or '', time[1], time[2
 if known[3] then return {'quarantine', redis.call('PTTL', '__ringmain:quarantine'), time[1], time[2]} end
 `
 
+// Of a refill, the call has the mark itself: there is nothing that the guard could expect.
+const refillGuard = `local mark = table.remove(ARGV)
+local keys = #KEYS
+local known = redis.call('GET', KEYS[keys])
+if known ~= mark then return {'repair', known or ''} end
+redis.call('PEXPIRE', KEYS[keys], 10000)
+KEYS[keys] = nil
+`
+
 // The words that a script's answer begins with.
 const (
 	saysDone       = "ok"
 	saysIdentity   = "identity"
 	saysSettings   = "settings"
 	saysQuarantine = "quarantine"
+	saysRepair     = "repair"
 )
 
 const passed = `local answer = body()

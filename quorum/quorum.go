@@ -27,7 +27,17 @@ const (
 	// Owned, for taking back what a lock's vote left: as Register. It is sent to servers
 	// that may not vote, too.
 	Owned
+	// Refill, of a server that has lost its identity: that the repair is still the caller's, whose
+	// mark is the last of the arguments, for the guard alone. Each call prolongs the repair.
+	Refill
 )
+
+// RepairLost is the reason of an answer to a call of the kind Refill: the repair's mark is
+// gone, with all that it has written, or the server is whole again, or another one's.
+const RepairLost = "is not under this repair any more"
+
+// RepairHold is how long a repair's mark lasts after each call of the kind Refill.
+const RepairHold = 10 * time.Second
 
 // Script is a Lua script for the servers. Its body sees KEYS and ARGV as the Call has
 // them, and returns a flat array of integers, strings and false. It is never changed.

@@ -86,6 +86,9 @@ func (s *server) barred(kind Kind) string {
 	if why := s.q.Link.Down(s.index); why != "" {
 		return why
 	}
+	if kind == Refill && s.unfit != unseen {
+		return ""
+	}
 	if why := s.unfitNow(); why != "" {
 		return why
 	}
