@@ -40,7 +40,7 @@ func (s *Session) underContract(cmd *command.Command, r *resp.Request, size int)
 	}
 	switch {
 	case text != "":
-		s.fail(text)
+		s.unsupported(text)
 	case cmd.ID() == watchID:
 		s.guardKey(contract, r.Args)
 	default:
@@ -274,7 +274,7 @@ var noQuorum = []byte("-NOQUORUM ")
 
 // errNoContract is the text of the error for a command of contracts on a key that has none.
 func errNoContract(cmd *command.Command, key string) string {
-	return "ERR command '" + cmd.Name + "' is not supported on " + key + ": no pattern of `locks` in the configuration matches it"
+	return "ERR command '" + cmd.Name + "' is not supported on " + key + ": it matches no pattern of `locks` in the configuration that a quorum keeps"
 }
 
 // listLocks is RINGMAIN LOCKS.

@@ -144,10 +144,10 @@ func TestOnlyTheFirstDatabaseHasKeysOfContracts(t *testing.T) {
 func TestALockThatIsNoneSaysSo(t *testing.T) {
 	sc := newContractScene(t, 1)
 	for _, input := range []string{"RINGMAIN.LOCK a t PX 1\r\n", "ringmain.extend a t PX 1\r\n", "RINGMAIN.UNLOCK a t\r\n", "RINGMAIN.FENCE a t\r\n", "RINGMAIN.LOCK owned-lock:a t PX 1\r\n"} {
-		sc.refuses(input, "not supported on", `a": no pattern of `+"`locks`")
+		sc.refuses(input, "not supported on", `a": it matches no pattern of `+"`locks`")
 	}
 	sc.core.Contracts = nil
-	sc.refuses("RINGMAIN.LOCK lock:x t PX 1\r\n", `"lock:x": no pattern of `)
+	sc.refuses("RINGMAIN.LOCK lock:x t PX 1\r\n", `"lock:x": it matches no pattern of `)
 	sc.sends("MULTI\r\n")
 	sc.client.take()
 	sc.refuses("RINGMAIN.LOCK lock:x t PX 1\r\n", "'ringmain.lock'", "not within MULTI")

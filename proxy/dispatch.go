@@ -138,7 +138,7 @@ func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool
 	case command.FleetSum, command.FleetArrays, command.FleetOK, command.FleetSame, command.FleetRandom:
 		return s.wholeFleet(cmd, r, size)
 	case command.Contract:
-		s.fail(errNoContract(cmd, s.shown(cmd.FirstKey(r.Args))))
+		s.unsupported(errNoContract(cmd, s.shown(cmd.FirstKey(r.Args))))
 		return true
 	default:
 		s.notSupported(cmd, cmd.Reason)
@@ -148,7 +148,12 @@ func (s *Session) carryOut(cmd *command.Command, r *resp.Request, size int) bool
 
 // notSupported refuses a command that Redis has.
 func (s *Session) notSupported(cmd *command.Command, reason string) {
-	s.answerWith(metric.ResultRefused, redcon.AppendError(s.scratch(), "ERR command '"+cmd.Name+"' is not supported: "+reason))
+	s.unsupported("ERR command '" + cmd.Name + "' is not supported: " + reason)
+}
+
+// unsupported answers with an error to what Redis would execute.
+func (s *Session) unsupported(text string) {
+	s.answerWith(metric.ResultRefused, redcon.AppendError(s.scratch(), text))
 }
 
 // fail answers with an error, whose text begins with its code.

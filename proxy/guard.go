@@ -30,9 +30,9 @@ var (
 )
 
 const (
-	// pattern is what a transaction on a lock may be, for errors.
-	pattern       = "a transaction of a lock is WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC"
-	errWatchMixed = "ERR WATCH is not supported on locks together with other keys: " + pattern
+	// lockTransaction is what a transaction on a lock may be, for errors.
+	lockTransaction = "a transaction of a lock is WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC"
+	errWatchMixed   = "ERR WATCH is not supported on locks together with other keys: " + lockTransaction
 )
 
 // guard is that of the session; nil: it watches no lock.
@@ -54,16 +54,16 @@ func (s *Session) guardKey(contract *Contract, args [][]byte) {
 		text = errWatchMixed
 	case s.tx == nil:
 	case !bytes.Equal(s.tx.guard.key, key):
-		text = s.refusal(contract, s.last, key, "", pattern)
+		text = s.refusal(contract, s.last, key, "", lockTransaction)
 	}
 	for _, other := range args[2:] {
 		if text == "" && !bytes.Equal(other, key) {
-			text = s.refusal(contract, s.last, other, "", pattern)
+			text = s.refusal(contract, s.last, other, "", lockTransaction)
 		}
 	}
 	switch {
 	case text != "":
-		s.fail(text)
+		s.unsupported(text)
 		return
 	case s.tx == nil:
 		s.tx = &transaction{guard: &guard{contract: contract, key: bytes.Clone(key)}}
@@ -99,17 +99,19 @@ func (s *Session) enqueueUnderContract(cmd *command.Command, r *resp.Request) bo
 		return false
 	case text != "":
 	case contract == nil:
-		text = "ERR command '" + cmd.Name + "' is not supported while a lock is watched: " + pattern
+		text = "ERR command '" + cmd.Name + "' is not supported while a lock is watched: " + lockTransaction
+	case contract.Kind != KindLock:
+		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", "such keys do not stand in a transaction")
 	case g == nil || !g.takes(cmd, r.Args) || len(s.tx.queued) > 0:
-		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", pattern)
+		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", lockTransaction)
 	case !g.seen:
-		text = s.refusal(contract, cmd, g.key, "", "there has been no GET of it since WATCH, and "+pattern)
+		text = s.refusal(contract, cmd, g.key, "", "there has been no GET of it since WATCH, and "+lockTransaction)
 	case g.expires(cmd):
 		_, text = milliseconds(cmd, r.Args[2])
 	}
 	if text != "" {
 		s.abort()
-		s.fail(text)
+		s.unsupported(text)
 		return true
 	}
 	s.queueForServer(cmd, r)

@@ -114,6 +114,7 @@ func TestATransactionThatWatchesNoLockHasNoLocks(t *testing.T) {
 	for _, input := range []string{"GET lock:x\r\n", "DEL lock:x\r\n", "INCR count:a\r\n", "MGET lock:x a\r\n", "EVAL s 1 lock:x\r\n", "RINGMAIN.LOCK lock:x t PX 1\r\n"} {
 		sc.refuses(input)
 	}
+	sc.refuses("INCR count:a\r\n", "do not stand in a transaction")
 	sc.sends("WATCH lock:x\r\n")
 	sc.gets("-ERR WATCH inside MULTI is not allowed\r\n")
 	sc.sends("EXEC\r\n")
