@@ -1,0 +1,62 @@
+package lock
+
+import (
+	"time"
+
+	"ringmain/quorum"
+)
+
+const (
+	// maxChores bounds what is still to be taken back at servers.
+	maxChores  = 10_000
+	choreFirst = 50 * time.Millisecond
+	choreMost  = 2 * time.Second
+)
+
+// chore is a release that is to be carried out at one server though nobody waits for it.
+// It names the ops that were known when somebody did: what has come to be there since is
+// not touched.
+type chore struct {
+	server int
+	keys   []string // of the script
+	args   []string
+	until  time.Duration // by the monotonic clock: the lock has ended by then
+	delay  time.Duration
+}
+
+// takeBack releases at one server what has one of the ops, and the grant if it is not "",
+// again and again until the server says that it is done, or until the lock has ended.
+func (e *Engine) takeBack(server int, keys []string, token, grant string, ops []string, lease time.Duration) {
+	if len(ops) == 0 || e.chores >= maxChores {
+		return
+	}
+	e.chores++
+	e.work(&chore{
+		server: server, keys: scriptKeys(keys), args: append([]string{token, grant}, ops...),
+		until: e.clock.Now().Monotonic + 2*lease + time.Second, delay: choreFirst,
+	})
+}
+
+func (e *Engine) work(c *chore) {
+	if e.servers.Barred(c.server, quorum.Owned) != "" {
+		e.workLater(c)
+		return
+	}
+	call := quorum.Call{Server: c.server, Script: releaseScript, Keys: c.keys, Args: c.args, Within: e.settings.NodeTimeout}
+	e.servers.Call(call, func(a quorum.Answer) {
+		if a.Outcome == quorum.Done {
+			e.chores--
+			return
+		}
+		e.workLater(c)
+	})
+}
+
+func (e *Engine) workLater(c *chore) {
+	if e.clock.Now().Monotonic+c.delay > c.until {
+		e.chores--
+		return
+	}
+	e.clock.After(c.delay+time.Duration(e.random.Int64N(int64(c.delay))), func() { e.work(c) })
+	c.delay = min(2*c.delay, choreMost)
+}
