@@ -8,7 +8,7 @@ import (
 )
 
 // What a client of locks does, by the names of its steps. Each step has keys of its own,
-// which begin with "lock:", or with "lock_" where the library says so.
+// which begin with "lock:".
 var lockSteps = []string{
 	"acquire",  // a free lock; its key has the client's token, and a TTL
 	"contend",  // it is refused to a second client, which gets it once it is released

@@ -1,7 +1,8 @@
 <?php
 // Tries php-lock's mutex on phpredis: malkusch.php HOST PORT sharded|whole STEP...
 //
-// It has no way to extend a lock. Its keys begin with "lock_".
+// It has no way to extend a lock. Its keys begin with "lock_", and phpredis puts "lock:"
+// before that.
 
 declare(strict_types=1);
 
@@ -18,6 +19,7 @@ function client(): Redis
     global $argv;
     $r = new Redis();
     $r->connect($argv[1], (int) $argv[2]);
+    $r->setOption(Redis::OPT_PREFIX, 'lock:');
     return $r;
 }
 
