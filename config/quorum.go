@@ -98,8 +98,9 @@ type Counter struct {
 	// Read is how a counter is read: consistent_quorum, a majority that agrees is believed
 	// at once; or identity, each read is an agreement of its own.
 	Read string `yaml:"read"`
-	// MaxKeys bounds how many counters of the pattern there are: 1 to 100,000,000. They stay
-	// on the servers for good, deleted ones too.
+	// MaxKeys is how many keys, of whatever kind, a server of the quorum may have for another
+	// counter to be created there: 1 to 100,000,000. Counters stay on the servers for good, also
+	// when they are deleted.
 	MaxKeys int `yaml:"max_keys"`
 	// Repair is auto, a server of the quorum that has lost its data gets it back from the
 	// others; or off, it stays out until somebody sees to it. All counters of a quorum have

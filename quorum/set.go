@@ -138,10 +138,10 @@ func (q *Set) selfMade() bool { return q.Persistence != FsyncAlways }
 // quarantine is how long a server that may have lost locks casts no vote: longer than any
 // lock lives on.
 func (q *Set) quarantine() time.Duration {
-	if q.MaxTTL == 0 || q.Persistence == Embedded {
+	if q.Persistence == Embedded {
 		return 0
 	}
-	return q.MaxTTL + time.Duration(float64(q.MaxTTL)*q.Drift) + margin
+	return Quarantine(q.MaxTTL, q.Drift)
 }
 
 // Barred implements Servers.
