@@ -3,6 +3,7 @@ package lock
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"ringmain/quorum"
@@ -34,6 +35,8 @@ type vote struct {
 	state voteState
 	// holders are what is there of each key, of state taken.
 	holders []reading
+	// extended says of state given that the locks were the token's.
+	extended bool
 }
 
 type voteState uint8
@@ -88,7 +91,11 @@ func (a *acquisition) try() {
 	if a.extend {
 		script = acquireOrExtendScript
 	}
-	args := []string{a.r.Token, millis(a.terms.lease), companion{grant: t.grant, op: t.op, pad: a.terms.pad}.String()}
+	prefix := len(a.r.Token) + 1
+	if a.r.Prefix > 0 {
+		prefix = a.r.Prefix
+	}
+	args := []string{a.r.Token, millis(a.terms.lease), companion{grant: t.grant, op: t.op, pad: a.terms.pad}.String(), strconv.Itoa(prefix)}
 	t.began = e.clock.Now()
 	e.ask(script, a.r.Keys, a.terms.timeout, func(int) []string { return args }, func(server int, answer quorum.Answer) {
 		t.votes[server] = readVote(answer, len(a.r.Keys))
@@ -107,7 +114,7 @@ func readVote(a quorum.Answer, keys int) vote {
 	case a.Outcome == quorum.NotDone:
 		return vote{state: absent}
 	case len(a.Values) > 0 && a.Values[0].Int == 1:
-		return vote{state: given}
+		return vote{state: given, extended: len(a.Values) > 1 && a.Values[1].Int == 1}
 	case len(a.Values) == 1+3*keys:
 		return vote{state: taken, holders: readings(a.Values[1:], keys)}
 	}
@@ -194,7 +201,18 @@ func (t *attempt) win() {
 	}
 	t.decided, t.won = true, true
 	t.remember()
-	t.done(Result{Verdict: Yes, Validity: validity}, t)
+	t.done(Result{Verdict: Yes, Validity: validity, Extended: t.extends()}, t)
+}
+
+// extends reports whether a majority had the locks as the token's before.
+func (t *attempt) extends() bool {
+	n := 0
+	for _, v := range t.votes {
+		if v.extended {
+			n++
+		}
+	}
+	return n >= t.e.quorum
 }
 
 // remember notes what is at the servers now.

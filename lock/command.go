@@ -37,6 +37,10 @@ var commands = map[string]struct {
 	"unlink":          {2, 0, (*command).del},
 	"delex":           {2, 0, (*command).delex},
 	"delifeq":         {3, 3, (*command).delifeq},
+	"eval":            {4, 0, (*command).eval},
+	"eval_ro":         {4, 0, (*command).eval},
+	"evalsha":         {4, 0, (*command).eval},
+	"evalsha_ro":      {4, 0, (*command).eval},
 	"ringmain.lock":   {5, 7, (*command).lock},
 	"ringmain.extend": {5, 5, (*command).extend},
 	"ringmain.unlock": {3, 3, (*command).delifeq},
@@ -76,7 +80,11 @@ func (c *command) fail(text string) (cancel func()) {
 
 // refuse answers a command that locks do not have.
 func (c *command) refuse(what string) (cancel func()) {
-	return c.fail(fmt.Sprintf("ERR %s is not supported on lock keys (%s): they allow %s", what, c.pattern.Name, c.allowed()))
+	return c.fail(c.refusal(what))
+}
+
+func (c *command) refusal(what string) string {
+	return fmt.Sprintf("ERR %s is not supported on lock keys (%s): they allow %s", what, c.pattern.Name, c.allowed())
 }
 
 // allowed lists what a pattern's keys allow.

@@ -64,6 +64,9 @@ type Request struct {
 	TTL time.Duration
 	// Add, of Extend: the TTL is added to what is left.
 	Add bool
+	// Prefix, of AcquireOrExtend: locks whose tokens begin with so many bytes of Token are the
+	// token's, and get it. Zero: they have the whole of it.
+	Prefix int
 }
 
 // Verdict is how an operation ended.
@@ -90,6 +93,8 @@ type Result struct {
 	Left time.Duration
 	// Count is, of Release and Force, how many of the keys were released.
 	Count int
+	// Extended says, of Yes, that an AcquireOrExtend found the locks to be the token's.
+	Extended bool
 	// Fence is, of AcquireFenced and Fence, the number.
 	Fence int64
 	// overtaken tells that the lock has got a larger number than the one allocated for it.

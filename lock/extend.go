@@ -58,9 +58,9 @@ func (e *Engine) Extend(r Request, done func(Result)) (cancel func()) {
 					done(Result{Verdict: No, Left: s.Left})
 					return
 				}
-				left = max(left, s.lease)
+				left = max(left, s.Left)
 			}
-			r.TTL += left
+			r.TTL += left.Truncate(time.Millisecond)
 			if most := e.pattern(r).MaxTTL; r.TTL > most {
 				done(failed(fmt.Sprintf("ERR the lock would have a TTL of %v, more than max_ttl, %v", r.TTL, most)))
 				return

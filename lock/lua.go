@@ -91,13 +91,15 @@ return {1}
 `)
 
 	// acquireOrExtend moreover takes locks that the token has already. Those keep their grant
-	// and number, and never end earlier than before.
+	// and number, and never end earlier than before. ARGV[4]: how many bytes of the token decide.
+	// {1, 1 if all were the token's}
 	acquireOrExtendScript = quorum.NewScript("lock.acquireOrExtend", quorum.Vote, luaLook+`
-local taken = false
+local taken, held, n = false, 1, tonumber(ARGV[4])
 local reply = {0}
 for i = 1, #KEYS, 2 do
   local token, companion, left = look(i)
-  taken = taken or (token and token ~= ARGV[1])
+  taken = taken or (token and string.sub(token, 1, n) ~= string.sub(ARGV[1], 1, n))
+  if not token then held = 0 end
   reply[#reply+1] = token
   reply[#reply+1] = left
   reply[#reply+1] = companion
@@ -119,7 +121,7 @@ for i = 1, #KEYS, 2 do
   redis.call('SET', KEYS[i], ARGV[1], 'PX', lease)
   redis.call('SET', KEYS[i+1], new, 'PX', lease)
 end
-return {1}
+return {1, held}
 `)
 
 	// extend gives all locks a new lease, or none.

@@ -80,8 +80,11 @@ func TestTheModelDoesWhatTheScriptsDo(t *testing.T) {
 		token := pick("t", "u")
 		var args []string
 		switch script {
-		case acquireScript, acquireOrExtendScript:
+		case acquireScript:
 			args = []string{token, lease(), companionOf()}
+		case acquireOrExtendScript:
+			token += pick("", "", "+", "-")
+			args = []string{token, lease(), companionOf(), pick("1", strconv.Itoa(len(token)+1))}
 		case extendScript:
 			args = append([]string{token, lease(), op(), "0000007b", pick("", "11111111")}, tail(4)...)
 		case releaseScript:

@@ -228,10 +228,17 @@ func (s *model) among(companion string, ops []string) bool {
 }
 
 func (s *model) acquire(keys, args []string, extend bool) []string {
+	held := true
 	for i := 0; i < len(keys); i += 2 {
-		if token, ok := s.get(keys[i]); ok && (!extend || token != args[0]) {
+		token, ok := s.get(keys[i])
+		n := 0
+		if extend {
+			n, _ = strconv.Atoi(args[3])
+		}
+		if ok && (!extend || part(token, 1, n) != part(args[0], 1, n)) {
 			return append([]string{":0\r\n"}, s.look(keys)...)
 		}
+		held = held && ok
 	}
 	ms, _ := strconv.Atoi(args[1])
 	for i := 0; i < len(keys); i += 2 {
@@ -250,7 +257,13 @@ func (s *model) acquire(keys, args []string, extend bool) []string {
 		s.set(keys[i], args[0], lease)
 		s.set(keys[i+1], companion, lease)
 	}
-	return []string{":1\r\n"}
+	switch {
+	case !extend:
+		return []string{":1\r\n"}
+	case held:
+		return []string{":1\r\n", ":1\r\n"}
+	}
+	return []string{":1\r\n", ":0\r\n"}
 }
 
 func (s *model) extend(keys, args []string) []string {

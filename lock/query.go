@@ -13,8 +13,6 @@ type State struct {
 	Token string
 	// Left is how much longer the holder may count on it.
 	Left time.Duration
-	// lease is what a majority of the servers will count down at least.
-	lease time.Duration
 }
 
 // Query reads locks. text is that of an error reply, if it is not "".
@@ -110,8 +108,7 @@ func (v *view) state(key int) (s State, certain bool) {
 		elapsed := v.e.clock.Now().Since(v.began)
 		return State{
 			Held: true, Token: most,
-			Left:  max(nth(held, majority, reading.left)-elapsed, 0),
-			lease: nth(held, majority, func(r reading) time.Duration { return r.lease }),
+			Left: max(nth(held, majority, reading.left)-elapsed, 0),
 		}, true
 	}
 	return State{}, len(held)+unheard < majority
