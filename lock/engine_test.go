@@ -261,6 +261,38 @@ func TestWhoWaitsGetsTheLockInTheOrderOfTheirComing(t *testing.T) {
 	}
 }
 
+func TestALockThatIsGivenToAClientThatHasGoneIsFreeAgain(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	var got []string
+	answered := func(r string) { got = append(got, r) }
+	cancel := sc.proxies[0].command("RINGMAIN.LOCK lock:a t PX 10000 WAIT 5000", answered)
+	sc.proxies[0].command("RINGMAIN.LOCK lock:a u PX 10000 WAIT 5000", answered)
+	cancel() // while the servers are asked
+	sc.until(func() bool { return len(got) == 2 })
+	if len(got) != 2 || !strings.HasPrefix(got[0], "-ERR the client has gone") || !strings.HasPrefix(got[1], "*3\r\n:1\r\n") {
+		t.Errorf("got %q", got)
+	}
+	sc.expect(0, "GET lock:a", "$1\r\nu\r\n")
+	if e := sc.proxies[0].engine; len(e.waiters) != 0 || e.waiting != 0 {
+		t.Errorf("%d still wait", e.waiting)
+	}
+}
+
+func TestALockIsReleasedAlsoForAClientThatHasGone(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
+	replies := 0
+	sc.proxies[0].command("GET lock:a", func(string) { replies++ })
+	for _, line := range []string{"DELIFEQ lock:a t", "RINGMAIN.UNLOCK lock:a t"} {
+		if cancel := sc.proxies[0].command(line, func(string) { replies++ }); cancel != nil {
+			t.Errorf("%s can be given up", line)
+			cancel()
+		}
+	}
+	sc.until(func() bool { return replies == 3 })
+	sc.expectHeld("lock:a", "- - -")
+}
+
 func TestWhoWaitsWhileServersAreDownIsToldSo(t *testing.T) {
 	sc := newScene(t, 3, 1)
 	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")

@@ -30,8 +30,11 @@ const (
 
 // Release gives up those of a request's locks that are the token's. The result is Yes with
 // the Count of them, No if there is none, or Failed: UNCERTAIN, and then the release goes on.
+// A client that does not wait for the reply wants its locks to be free all the same, so this
+// cannot be given up.
 func (e *Engine) Release(r Request, done func(Result)) (cancel func()) {
-	return e.pass(r, done, func(done func(Result)) { e.release(r, done) })
+	e.pass(r, done, func(done func(Result)) { e.release(r, done) })
+	return nil
 }
 
 // Force gives locks up whosever they are.

@@ -34,6 +34,7 @@ type waiter struct {
 	retry    quorum.Timer // of the first; nil while it asks
 	task     *task        // while it asks
 	late     bool         // the deadline has passed
+	gone     bool         // nobody waits for the lock any more
 	done     func(Result)
 }
 
@@ -64,7 +65,10 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	if len(l.all) == 1 {
 		w.ask(false)
 	}
-	return func() { w.giveUp(failed(textGone)) }
+	return func() {
+		w.gone = true
+		w.giveUp(failed(textGone))
+	}
 }
 
 // ask tries to get the lock; before all others, if it is its turn again.
@@ -81,7 +85,14 @@ func (w *waiter) ask(first bool) {
 
 func (w *waiter) answered(result Result) {
 	w.task = nil
-	if result.Verdict != No || w.late {
+	switch {
+	case w.gone:
+		if result.Verdict == Yes { // it is nobody's
+			w.e.Release(w.r, func(Result) {})
+		}
+		w.end(failed(textGone))
+		return
+	case result.Verdict != No || w.late:
 		w.end(result)
 		return
 	}
