@@ -45,7 +45,7 @@ func (a *App) executor(p config.Pattern) proxy.Executor {
 			Name: p.Name(), Deadline: time.Duration(c.Deadline), MaxBatch: c.MaxBatch, MaxKeys: c.MaxKeys,
 			IdentityReads: c.Read == "identity",
 		})
-		x.engine = func() quorum.Engine { return q.counters }
+		x.engine, x.borrows = func() quorum.Engine { return q.counters }, true
 	}
 	return x
 }

@@ -130,7 +130,7 @@ func (a *App) startQuorum(q *agreed) {
 	q.set = quorum.New(settings)
 	q.link.set = q.set
 	if len(q.patterns.counters) > 0 {
-		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline},
+		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline, AtEnd: loop.AtEnd},
 			q.set, settings.Clock, newRand(), incarnation())
 	}
 	for _, w := range a.loops {

@@ -14,12 +14,18 @@ type executor struct {
 	quorum  *agreed
 	engine  func() quorum.Engine // called on the quorum's loop
 	pattern int
+	// borrows: the engine is done with the arguments when Do returns.
+	borrows bool
 }
 
 // Execute implements proxy.Executor.
 func (x *executor) Execute(from ioloop.Loop, call proxy.ContractCall, done func(reply []byte)) (cancel func()) {
+	near := from == ioloop.Loop(x.quorum.worker.loop)
+	if !near || !x.borrows {
+		call = call.Kept()
+	}
 	cmd := quorum.Command{Name: call.Name, Args: call.Args, Keys: call.Keys, Text: call.Text, Protocol: call.Protocol, Pattern: x.pattern}
-	if from == ioloop.Loop(x.quorum.worker.loop) {
+	if near {
 		return x.engine().Do(cmd, done)
 	}
 	return x.quorum.mailOf(from).send(&errand{engine: x.engine, cmd: cmd, done: done})

@@ -11,7 +11,7 @@ import (
 )
 
 // Do carries out a command as quorum.Engine says. It gives nothing up: what a client
-// has sent is carried out.
+// has sent is carried out. Arguments and positions are used during the call only.
 func (e *Engine) Do(c quorum.Command, done func(reply []byte)) (cancel func()) {
 	p := &e.patterns[c.Pattern]
 	refuse := func(text string) { done(failure(text).append(nil, c.Protocol)) }
@@ -32,21 +32,22 @@ func (e *Engine) Do(c quorum.Command, done func(reply []byte)) (cancel func()) {
 	}
 	w.protocol, w.done = uint8(c.Protocol), done
 	if !all {
-		e.submit(register(c.Args[c.Keys[0]]), p, w)
+		e.submit(e.register(c.Args[c.Keys[0]]), p, w)
 		return nil
 	}
 	j := &join{results: make([]result, len(c.Keys)), waits: len(c.Keys), list: c.Name == "mget", writes: !w.op.reads(),
 		protocol: c.Protocol, done: done}
 	for i, k := range c.Keys {
 		w.done, w.told = nil, func(r result) { j.tell(i, r) }
-		e.submit(register(c.Args[k]), p, w)
+		e.submit(e.register(c.Args[k]), p, w)
 	}
 	return nil
 }
 
-// register is the name of a client's key on the servers.
-func register(key []byte) []byte {
-	return append(append(make([]byte, 0, len(clientRegister)+len(key)), clientRegister...), key...)
+// register is the name of a client's key on the servers, until the next use.
+func (e *Engine) register(key []byte) []byte {
+	e.name = append(append(e.name[:0], clientRegister...), key...)
+	return e.name
 }
 
 const (

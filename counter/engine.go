@@ -15,6 +15,9 @@ type Settings struct {
 	Patterns []Pattern
 	// FenceDeadline bounds what Next takes.
 	FenceDeadline time.Duration
+	// AtEnd calls a function once at the end of the loop's iteration. Rounds begin then, so
+	// that what has come in one iteration goes into one round. nil: they begin at once.
+	AtEnd func(func())
 }
 
 // Pattern is one pattern of counters.
@@ -74,6 +77,12 @@ type Engine struct {
 	lacking  bool        // when it was last looked at, no majority could vote
 	lackedAt quorum.Instant
 
+	atEnd     func(func())
+	turning   bool           // endTurn is yet to be called
+	now       quorum.Instant // of the beginning of the turn
+	due, dued []*proposer    // that may begin a round; endTurn's own
+	name      []byte         // of a register, see there
+
 	stats Stats
 }
 
@@ -92,7 +101,7 @@ type Stats struct {
 // not zero, that no other Engine has: two with the same could undo each other's changes.
 func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
 	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
-		majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches,
+		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches,
 		fences: Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096}}
 	e.active.init()
 	e.idle.init()
@@ -132,7 +141,7 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	}
 	e.waiting++
 	e.stats.Commands++
-	w.since = e.clock.Now()
+	w.since = e.turn()
 	owner := e.proposers[string(register)]
 	if owner == nil {
 		owner = &proposer{e: e, register: []string{string(register)}, pattern: p}
@@ -146,7 +155,44 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	}
 	owner.queue = append(owner.queue, w)
 	e.sweepLater()
-	owner.advance()
+	if owner.phase == ready {
+		e.soon(owner)
+	}
+}
+
+// turn is the time at which the loop's iteration was first seen here.
+func (e *Engine) turn() quorum.Instant {
+	if e.atEnd == nil {
+		return e.clock.Now()
+	}
+	if !e.turning {
+		e.turning, e.now = true, e.clock.Now()
+		e.atEnd(e.endTurn)
+	}
+	return e.now
+}
+
+// soon has a proposer go on when the loop has seen all that has come.
+func (e *Engine) soon(p *proposer) {
+	switch {
+	case e.atEnd == nil:
+		p.advance()
+	case !p.due:
+		p.due = true
+		e.due = append(e.due, p)
+		e.turn()
+	}
+}
+
+// endTurn begins the rounds that are due.
+func (e *Engine) endTurn() {
+	e.turning = false
+	e.due, e.dued = e.dued[:0], e.due // callbacks may have more come due
+	for _, p := range e.dued {
+		p.due = false
+		p.advance()
+	}
+	clear(e.dued)
 }
 
 // rest has a proposer without work wait for some, or goes without it: what it knows is

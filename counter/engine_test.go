@@ -168,6 +168,41 @@ func TestCommandsThatComeDuringARoundShareTheNextOne(t *testing.T) {
 	}
 }
 
+func TestWhatComesInOneIterationGoesIntoOneRound(t *testing.T) {
+	var atEnd []func()
+	d := newDesk(3)
+	d.engine.atEnd = func(f func()) { atEnd = append(atEnd, f) }
+	end := func() {
+		for len(atEnd) > 0 {
+			f := atEnd[0]
+			atEnd = atEnd[1:]
+			f()
+		}
+	}
+	d.do("set a 0")
+	end()
+	before, replies := d.engine.Stats().Rounds, 0
+	for range 100 {
+		d.engine.Do(command("incr a"), func([]byte) {
+			if replies++; replies == 100 {
+				d.engine.Do(command("get a"), func(reply []byte) {
+					if string(reply) != "$3\r\n100\r\n" {
+						t.Errorf("the value is %q", reply)
+					}
+					replies++
+				})
+			}
+		})
+	}
+	if got := d.engine.Stats().Rounds - before; got != 0 || replies != 0 {
+		t.Errorf("%d rounds and %d replies in the middle of an iteration", got, replies)
+	}
+	end()
+	if got := d.engine.Stats().Rounds - before; got != 2 || replies != 101 {
+		t.Errorf("%d rounds, %d replies", got, replies)
+	}
+}
+
 func TestFencesGrow(t *testing.T) {
 	d := newDesk(3)
 	for want := int64(1); want < 5; want++ {

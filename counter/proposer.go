@@ -46,6 +46,7 @@ type proposer struct {
 
 	phase     phase
 	advancing bool
+	due       bool   // for Engine.endTurn
 	round     *round // the last one
 	queue     []waiting
 

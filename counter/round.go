@@ -79,7 +79,9 @@ func (r *round) answer(a quorum.Answer) {
 	}
 	if !r.over && !r.sending {
 		r.decide()
-		p.advance()
+		if p.phase == ready {
+			p.e.soon(p)
+		}
 	}
 }
 

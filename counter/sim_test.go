@@ -29,6 +29,7 @@ type sim struct {
 	loss, double, slow float64 // shares of messages
 	remember           int
 	mixed              bool // with all commands, not INCR and GET alone
+	turns              bool // rounds begin at the end of an iteration
 	keys               []string
 	left               int // commands not sent yet
 	open               int // commands without a reply
@@ -125,7 +126,11 @@ func (s *sim) newProxy() *simProxy {
 		patterns = []Pattern{patterns[0]}
 		patterns[0].IdentityReads = true
 	}
-	p.engine = New(Settings{Patterns: patterns, FenceDeadline: 100 * time.Millisecond}, p, p,
+	settings := Settings{Patterns: patterns, FenceDeadline: 100 * time.Millisecond}
+	if s.turns {
+		settings.AtEnd = func(f func()) { p.After(0, f) }
+	}
+	p.engine = New(settings, p, p,
 		rand.New(rand.NewPCG(s.rng.Uint64(), 1)), incarnation)
 	p.engine.remember = s.remember
 	if s.mutant == "less than a majority" {
@@ -294,6 +299,7 @@ func newSim(seed uint64, mutant string) *sim {
 	shares := []float64{0, 0, 0.02, 0.1, 0.25}
 	s.loss, s.double, s.slow = shares[s.rng.IntN(5)], shares[s.rng.IntN(4)], shares[s.rng.IntN(5)]
 	s.mixed = seed%8 == 3
+	s.turns = seed%2 == 1
 	s.remember = []int{2, 3, maxBatches}[seed%3]
 	s.left = 50
 	s.keys = []string{clientRegister + "counter:0", clientRegister + "counter:1", fenceRegister + "3"}[:1+s.rng.IntN(3)]

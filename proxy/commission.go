@@ -24,6 +24,10 @@ type commission struct {
 	// letGo: the client does not wait any more (CLIENT UNBLOCK), so that it is not to be told of
 	// a lock that it is given all the same; unblocked: it is told so by an error.
 	letGo, unblocked bool
+	// answered: done was called; begun: Execute has returned. After both nobody knows the
+	// commission any more.
+	answered, begun bool
+	receive         func(reply []byte) // done, kept over its uses
 }
 
 // underContract carries out a command one of whose keys at least is under a contract. It
@@ -138,10 +142,13 @@ func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Reque
 		s.hangUp()
 		return true
 	}
-	call := ContractCall{Name: cmd.Name, Args: copyTogether(r.Args), Protocol: s.client.Protocol}
+	call := ContractCall{Name: cmd.Name, Args: r.Args, Keys: s.core.positions[:0], Protocol: s.client.Protocol}
 	keys := cmd.KeyPositions(r.Args)
 	for i, ok := keys.Next(); ok; i, ok = keys.Next() {
 		call.Keys = append(call.Keys, i)
+	}
+	if cap(call.Keys) <= keptOrder {
+		s.core.positions = call.Keys
 	}
 	switch cmd.ID() {
 	case evalID, evalROID:
@@ -153,7 +160,8 @@ func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Reque
 			}
 		}
 	}
-	c := &commission{s: s, guard: s.learning(cmd, r.Args)}
+	c := s.core.commissions.get()
+	c.s, c.guard = s, s.learning(cmd, r.Args)
 	s.entrust(c, contract, call, size, blocks)
 	return true
 }
@@ -170,34 +178,30 @@ func (s *Session) entrust(c *commission, contract *Contract, call ContractCall, 
 		s.suspend()
 		s.waiting = blocks
 	}
-	cancel := contract.Executor.Execute(s.core.loop, call, c.done)
-	if !c.over {
+	cancel := contract.Executor.Execute(s.core.loop, call, c.receive)
+	if c.begun = true; c.answered {
+		s.core.commissions.put(c)
+	} else if !c.over {
 		c.cancel = cancel
 	}
-}
-
-// copyTogether copies arguments into one piece of memory.
-func copyTogether(args [][]byte) [][]byte {
-	size := 0
-	for _, arg := range args {
-		size += len(arg)
-	}
-	kept, all := make([][]byte, len(args)), make([]byte, 0, size)
-	for i, arg := range args {
-		start := len(all)
-		all = append(all, arg...)
-		kept[i] = all[start:len(all):len(all)]
-	}
-	return kept
 }
 
 // done gives out the reply of the executor.
 func (c *commission) done(reply []byte) {
 	c.finish()
+	c.answered = true
 	s := c.s
-	if s.gone {
-		return
+	if !s.gone {
+		c.give(reply)
 	}
+	if c.begun {
+		s.core.commissions.put(c)
+	}
+}
+
+// give gives out a reply to a client that is there.
+func (c *commission) give(reply []byte) {
+	s := c.s
 	if c.guard != nil {
 		c.guard.learn(reply)
 	}

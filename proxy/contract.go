@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"ringmain/ioloop"
 )
 
@@ -36,14 +38,30 @@ const (
 // ContractCall is a command for an Executor.
 type ContractCall struct {
 	Name string // in lower case; "config|get"
-	// Args is the whole request, Keys the positions of the keys in it. Both belong to the
-	// Executor.
+	// Args is the whole request, Keys the positions of the keys in it. Both are valid during
+	// the call of Execute only: see Kept.
 	Args [][]byte
 	Keys []int
 	// Text is the text of the script that EVALSHA names, if it is known.
 	Text []byte
 	// Protocol is the version that the reply is to be in.
 	Protocol int
+}
+
+// Kept is a copy that lasts, of the arguments in one piece of memory.
+func (c ContractCall) Kept() ContractCall {
+	size := 0
+	for _, arg := range c.Args {
+		size += len(arg)
+	}
+	args, all := make([][]byte, len(c.Args)), make([]byte, 0, size)
+	for i, arg := range c.Args {
+		start := len(all)
+		all = append(all, arg...)
+		args[i] = all[start:len(all):len(all)]
+	}
+	c.Args, c.Keys = args, slices.Clone(c.Keys)
+	return c
 }
 
 // Executor carries out commands beside the loops' servers. It may be called on any loop.

@@ -3,6 +3,8 @@ package proxy
 import (
 	"strings"
 	"testing"
+
+	"ringmain/ioloop"
 	"time"
 
 	"ringmain/proxy/local"
@@ -62,7 +64,7 @@ func TestAllKeysOfACommandAreTheExecutors(t *testing.T) {
 		"object|encoding: OBJECT ENCODING count:a, keys at [2], RESP2")
 }
 
-func TestWhatAnExecutorGetsIsItsOwn(t *testing.T) {
+func TestWhatAnExecutorKeepsIsItsOwn(t *testing.T) {
 	sc := newContractScene(t, 1)
 	input := []byte("*2\r\n$4\r\nINCR\r\n$7\r\ncount:a\r\n")
 	sc.s.Data(input)
@@ -78,6 +80,25 @@ func TestPlainKeysBesideContractsCostNoAllocation(t *testing.T) {
 		sc.s.Data(request)
 		sc.loop.dialled[0].Data(reply)
 	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// prompt is an Executor that answers at once.
+type prompt struct{ reply []byte }
+
+// Execute implements Executor.
+func (p prompt) Execute(_ ioloop.Loop, _ ContractCall, done func([]byte)) (cancel func()) {
+	done(p.reply)
+	return nil
+}
+
+func TestCountersCostNoAllocationBesideTheirExecutors(t *testing.T) {
+	sc := newContractScene(t, 1)
+	sc.client.keep = false
+	sc.core.Contracts[2].Executor = prompt{[]byte(":1\r\n")}
+	request := []byte("*2\r\n$4\r\nINCR\r\n$7\r\ncount:a\r\n*2\r\n$3\r\nGET\r\n$7\r\ncount:a\r\n")
+	if n := testing.AllocsPerRun(100, func() { sc.s.Data(request) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

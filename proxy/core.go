@@ -97,7 +97,10 @@ type Core struct {
 	slots   slotPool
 	spools  spoolPool
 	merges  mergePool
-	scripts scripts
+	// positions are of the keys of the request under way.
+	positions   []int
+	commissions commissionPool
+	scripts     scripts
 	// groups are what the loop's clients listen to, by the first server of their fleet,
 	// and hubs the connections for that.
 	groups  map[int32]*pubsub.Group

@@ -159,7 +159,8 @@ func (s *Session) execGuarded(size int) bool {
 	size += len(tx.raw)
 	s.endTransaction()
 	protocol, absent := s.client.Protocol, tx.guard.value == nil
-	c := &commission{s: s, change: func(reply []byte) []byte { return execReply(reply, absent, protocol) }}
+	c := s.core.commissions.get()
+	c.s, c.change = s, func(reply []byte) []byte { return execReply(reply, absent, protocol) }
 	s.entrust(c, tx.guard.contract, call, size, false)
 	return true
 }

@@ -91,3 +91,27 @@ func (p *mergePool) put(m *merge) {
 	*m = merge{parts: m.parts[:0], held: m.held[:0], order: m.order[:0], emitter: m.emitter}
 	p.free = append(p.free, m)
 }
+
+// commissionPool keeps commissions for their next use.
+type commissionPool struct{ free []*commission }
+
+const keptCommissions = 4096
+
+func (p *commissionPool) get() *commission {
+	n := len(p.free)
+	if n == 0 {
+		c := &commission{}
+		c.receive = c.done
+		return c
+	}
+	c := p.free[n-1]
+	p.free = p.free[:n-1]
+	return c
+}
+
+func (p *commissionPool) put(c *commission) {
+	if len(p.free) < keptCommissions {
+		*c = commission{receive: c.receive}
+		p.free = append(p.free, c)
+	}
+}
