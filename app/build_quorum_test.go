@@ -33,9 +33,9 @@ type agreeing struct {
 func agree(t *testing.T, servers []*redistest.Server, addresses []string, more string) *agreeing {
 	t.Helper()
 	text := "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: ''}\nloops: 2\npools: {main: {embedded: 1}}\n" +
-		"quorums: {safe: {" + more
+		"quorums: {safe: {node_timeout: 400ms, " + more
 	if len(addresses) > 0 {
-		text += ", nodes: ['" + strings.Join(addresses, "', '") + "']"
+		text += " nodes: ['" + strings.Join(addresses, "', '") + "']"
 	}
 	text += "}}\nlocks: [{keys: 'lock:*', quorum: safe, max_ttl: 1s}]\n"
 	cfg, err := config.Parse("test", []byte(text))
@@ -139,7 +139,7 @@ func TestScriptsRunOnRealServers(t *testing.T) {
 	for _, embedded := range []bool{false, true} {
 		var r *agreeing
 		if embedded {
-			r = agree(t, nil, nil, "embedded: 3")
+			r = agree(t, nil, nil, "embedded: 3,")
 		} else {
 			r = agree(t, servers, addresses, "")
 			r.awaitBarred(0, "has no identity")
@@ -208,7 +208,7 @@ func TestAServerThatIsKilledVotesAgainWithAllThatItHad(t *testing.T) {
 func TestWithoutPersistenceARestartedServerWaits(t *testing.T) {
 	t.Parallel()
 	servers, addresses := three(t)
-	r := agree(t, servers, addresses, "persistence: none")
+	r := agree(t, servers, addresses, "persistence: none,")
 	r.awaitBarred(0, "casts no vote for another ")
 	for i := range 3 {
 		r.awaitBarred(i, "")
@@ -230,7 +230,7 @@ func TestAStalledConnectionDoesNotKeepAServerFromVoting(t *testing.T) {
 	servers, addresses := three(t, durable...)
 	relay := redistest.StartRelay(t, addresses[0])
 	addresses[0] = relay.Addr()
-	r := agree(t, servers, addresses, "node_timeout: 400ms")
+	r := agree(t, servers, addresses, "")
 	r.awaitBarred(0, "has no identity")
 	r.identify()
 	r.awaitBarred(0, "")
@@ -270,7 +270,7 @@ func (e *counting) Do(c quorum.Command, done func([]byte)) (cancel func()) {
 
 func TestCommandsOfEveryLoopReachTheQuorumsLoopInTheirOrder(t *testing.T) {
 	t.Parallel()
-	r := agree(t, nil, nil, "embedded: 1")
+	r := agree(t, nil, nil, "embedded: 1,")
 	e := &counting{}
 	x := &executor{quorum: r.q, engine: func() quorum.Engine { return e }, pattern: 0}
 	for _, w := range r.app.loops {

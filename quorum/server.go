@@ -125,7 +125,7 @@ func (s *server) beat() {
 	case s.runID == "" || s.unfit == unseen || s.age >= examineEvery:
 		s.examine()
 	case s.unfit != "": // it may be mended
-		if s.age >= examineEvery/5 {
+		if s.age >= examineEvery/2 {
 			s.examine()
 		}
 	case s.beats > 1:

@@ -54,7 +54,7 @@ const (
 	beat = 250 * time.Millisecond
 	// examineEvery is how often all of it is looked at anew, in beats: what is configured may be
 	// changed in a process that runs.
-	examineEvery = 20
+	examineEvery = 8
 	// margin is what a quarantine lasts beyond the life of the last lock.
 	margin = time.Second
 	// maxCalls bounds the calls under way to one server.

@@ -284,7 +284,7 @@ func TestAnExaminationIsRepeatedWhileTheProcessRuns(t *testing.T) {
 	b.clock.pass(examineEvery * beat)
 	b.expectBarred(0, Register, `does not keep all that it acknowledges: appendfsync is "no", not "always"`)
 	b.models[0].config["appendfsync"] = "always"
-	b.clock.pass(examineEvery * beat / 4)
+	b.clock.pass(examineEvery * beat / 2)
 	b.expectBarred(0, Register, "")
 }
 
