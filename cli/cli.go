@@ -39,7 +39,7 @@ func Commands() []Command {
 	return []Command{
 		checkCommand.with(check), explainCommand.with(explain), importCommand.with(importFile), probeCommand.with(probe),
 		drainCommand.with(drain), undrainCommand.with(undrain), adoptCommand.with(adopt),
-		quorumCommand.with(changeQuorum),
+		quorumCommand.with(atQuorum),
 	}
 }
 

@@ -138,7 +138,7 @@ func TestACommandLineThatIsWrongIsToldSo(t *testing.T) {
 		"drain a --empty":                 "flag provided but not defined: -empty",
 		"adopt":                           "which pool?",
 		"adopt main rest":                 "usage: ringmain adopt POOL [--empty]",
-		"quorum":                          "what is to be done? There is change",
+		"quorum":                          "what is to be done? There are init and change",
 		"quorum mend safe":                "what is to be done?",
 		"quorum change":                   "which quorum?",
 		"quorum change safe rest":         `unexpected argument "rest"`,

@@ -12,9 +12,16 @@ import (
 )
 
 var quorumCommand = Command{
-	Name: "quorum", Arguments: "change NAME --from FILE [--config FILE]",
-	Summary: "Have the servers of a quorum go by a changed configuration",
-	Details: `The servers of a quorum give votes to proxies of one configuration alone: the same
+	Name: "quorum", Arguments: "init NAME [--at-once] | change NAME --from FILE [--config FILE]",
+	Summary: "Initialise a quorum's servers, or have them go by a changed configuration",
+	Details: `init makes servers the quorum NAME, once, before anything is kept on them. It is for
+persistence: fsync_always; others initialise themselves. All of its servers must be
+reachable, empty, and keep all that they acknowledge; otherwise nothing is changed. If
+they are the quorum's already, they are left alone, and that is no error. Locks can be
+taken when the longest TTL has passed: servers that were emptied may have granted some
+that are still held.
+
+The servers of a quorum give votes to proxies of one configuration alone: the same
 list of servers, and the same patterns, TTLs and drift of locks and counters. When
 these change, change has the servers go by the new configuration (--config) in place
 of the one that they go by (--from). What they keep stays; locks are not granted for as
@@ -25,42 +32,53 @@ Proxies that have the old configuration yet are refused at once (LOCKSET).`,
 // changeTime bounds how long servers are asked, together.
 const changeTime = 10 * time.Second
 
-// changeQuorum has the servers of a quorum go by another configuration.
-func changeQuorum(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// atQuorum carries out what is said of a quorum.
+func atQuorum(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := NewFlags(quorumCommand, stdout, stderr)
 	file := flags.Config()
-	from := flags.String("from", "", "the configuration's `FILE` that the servers go by until now")
+	from := flags.String("from", "", "of change: the configuration's `FILE` that the servers go by until now")
+	atOnce := flags.Bool("at-once", false, "of init: no lock that these servers have granted before can still be held")
 	rest, code, done := flags.Parse(args)
 	switch {
 	case done:
 		return code
-	case len(rest) == 0 || rest[0] != "change":
-		return flags.Wrong("what is to be done? There is change")
+	case len(rest) == 0 || rest[0] != "init" && rest[0] != "change":
+		return flags.Wrong("what is to be done? There are init and change")
 	case len(rest) == 1:
 		return flags.Wrong("which quorum?")
 	case len(rest) > 2:
 		return flags.Wrong("unexpected argument %q", rest[2])
-	case *from == "":
+	case rest[0] == "change" && *from == "":
 		return flags.Wrong("--from must name the configuration that the servers go by until now")
 	}
-	name := rest[1]
-	was, err := config.Load(*from)
+	var err error
+	if rest[0] == "change" {
+		err = changeQuorum(ctx, stdout, rest[1], *from, *file)
+	} else {
+		err = initQuorum(ctx, stdout, rest[1], *file, *atOnce)
+	}
 	if err != nil {
 		return flags.Failed(err)
 	}
-	cfg, err := config.Load(*file)
+	return ExitOK
+}
+
+// changeQuorum has the servers of a quorum go by another configuration.
+func changeQuorum(ctx context.Context, stdout io.Writer, name, from, file string) error {
+	was, err := config.Load(from)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(file)
 	if err == nil {
 		err = changeable(name, was, cfg)
 	}
 	if err != nil {
-		return flags.Failed(err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, changeTime)
 	defer cancel()
-	if err := changeServers(ctx, stdout, name, was, cfg); err != nil {
-		return flags.Failed(err)
-	}
-	return ExitOK
+	return changeServers(ctx, stdout, name, was, cfg)
 }
 
 // changeable tells why the servers of a quorum cannot go from one configuration to another.
