@@ -6,6 +6,7 @@ import (
 	"ringmain/command"
 	"ringmain/config"
 	"ringmain/counter"
+	"ringmain/lock"
 	"ringmain/proxy"
 	"ringmain/quorum"
 )
@@ -15,6 +16,7 @@ const fenceDeadline = 500 * time.Millisecond
 
 // kept are the patterns of the keys that a quorum keeps, as the engines know them.
 type kept struct {
+	locks    []lock.Pattern
 	counters []counter.Pattern
 }
 
@@ -24,20 +26,28 @@ func (a *App) planContracts() (list []proxy.Contract) {
 	for _, p := range a.cfg.Patterns() {
 		contract := proxy.Contract{Name: p.Name(), Kind: p.Kind, Matches: command.NewGlob(p.Keys).Matches}
 		if !p.Owner() {
-			contract.Executor = a.executor(p)
+			contract.Executor, contract.Allows = a.executor(p)
 		}
 		list = append(list, contract)
 	}
 	return list
 }
 
-// executor is who carries out commands on the keys of a pattern.
-func (a *App) executor(p config.Pattern) proxy.Executor {
+// executor is who carries out commands on the keys of a pattern, and which these are.
+func (a *App) executor(p config.Pattern) (x *executor, allows string) {
 	q := a.quorumNamed(p.Quorum)
-	x := &executor{quorum: q}
+	x = &executor{quorum: q}
 	switch p.Kind {
 	case proxy.KindLock:
-		x.engine = func() quorum.Engine { return refusing{} }
+		l := a.cfg.Locks[p.Index]
+		x.pattern = len(q.patterns.locks)
+		pattern := lock.Pattern{
+			Name: p.Name(), MinTTL: time.Duration(l.MinTTL), MaxTTL: time.Duration(l.MaxTTL), DefaultTTL: time.Duration(l.DefaultTTL),
+			DriftFactor: l.DriftFactor, NodeTimeoutFactor: l.NodeTimeoutFactor, SplitRetries: l.SplitRetries, PadTTL: l.PadTTL,
+			Fencing: l.Fencing == "auto", AllowDel: l.AllowDel, MaxHold: time.Duration(l.MaxHold),
+		}
+		q.patterns.locks = append(q.patterns.locks, pattern)
+		x.engine, allows = func() quorum.Engine { return q.locks }, pattern.Allows()
 	default:
 		c := a.cfg.Counters[p.Index]
 		x.pattern = len(q.patterns.counters)
@@ -45,9 +55,9 @@ func (a *App) executor(p config.Pattern) proxy.Executor {
 			Name: p.Name(), Deadline: time.Duration(c.Deadline), MaxBatch: c.MaxBatch, MaxKeys: c.MaxKeys,
 			IdentityReads: c.Read == "identity",
 		})
-		x.engine, x.borrows = func() quorum.Engine { return q.counters }, true
+		x.engine, x.borrows, allows = func() quorum.Engine { return q.counters }, true, counter.Allows
 	}
-	return x
+	return x, allows
 }
 
 func (a *App) quorumNamed(name string) *agreed {
@@ -57,13 +67,4 @@ func (a *App) quorumNamed(name string) *agreed {
 		}
 	}
 	panic("no quorum " + name) // the configuration has been checked
-}
-
-// refusing carries out nothing.
-type refusing struct{}
-
-// Do implements quorum.Engine.
-func (refusing) Do(_ quorum.Command, done func([]byte)) (cancel func()) {
-	done([]byte("-NOQUORUM locks cannot be taken by this version\r\n"))
-	return nil
 }

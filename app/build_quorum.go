@@ -16,6 +16,7 @@ import (
 	"ringmain/counter"
 	"ringmain/embedded"
 	"ringmain/ioloop"
+	"ringmain/lock"
 	"ringmain/quorum"
 )
 
@@ -31,7 +32,9 @@ type agreed struct {
 	mail    []*mailbox // to and from the other loops
 	// patterns are those of the keys that are kept here.
 	patterns kept
-	counters *counter.Engine // nil: there are none
+	// counters are nil where the quorum does not persist: numbers of locks need them, too.
+	counters *counter.Engine
+	locks    *lock.Engine
 }
 
 // planQuorums makes the quorums without anything that needs a loop.
@@ -117,22 +120,19 @@ func (a *App) startQuorum(q *agreed) {
 	q.link = newLink(loop, q.options, time.Duration(q.cfg.NodeTimeout)/4)
 	maxTTL, drift := a.cfg.MaxTTL(q.name)
 	settings := quorum.Settings{
-		Name: q.name, Servers: q.names, Nodes: q.cfg.SetHash(), Hash: a.cfg.SettingsHash(q.name),
+		Name: q.name, Servers: q.names, Persistence: PersistenceOf(q.cfg), Nodes: q.cfg.SetHash(), Hash: a.cfg.SettingsHash(q.name),
 		MaxTTL: time.Duration(maxTTL), Drift: max(drift, defaultDrift), Timeout: time.Duration(q.cfg.NodeTimeout),
 		Clock: &clock{loop: loop, began: time.Now()}, Link: q.link, Random: random64, Log: a.log,
 	}
-	switch {
-	case q.cfg.Embedded > 0:
-		settings.Persistence = quorum.Embedded
-	case q.cfg.Persistent():
-		settings.Persistence = quorum.FsyncAlways
-	}
 	q.set = quorum.New(settings)
 	q.link.set = q.set
-	if len(q.patterns.counters) > 0 {
+	var fences lock.Fences
+	if q.set.Persistent() {
 		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline, AtEnd: loop.AtEnd},
 			q.set, settings.Clock, newRand(), incarnation())
+		fences = q.counters
 	}
+	q.locks = lock.New(lock.Settings{NodeTimeout: settings.Timeout, Patterns: q.patterns.locks}, q.set, settings.Clock, newRand(), fences)
 	for _, w := range a.loops {
 		if w != q.worker {
 			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop})

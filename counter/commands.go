@@ -18,7 +18,7 @@ func (e *Engine) Do(c quorum.Command, done func(reply []byte)) (cancel func()) {
 	w, all, text := parse(c)
 	switch {
 	case text == unknown:
-		refuse("ERR '" + c.Name + "' is not supported on counter keys (" + p.Name + "): they allow " + allowed)
+		refuse("ERR '" + c.Name + "' is not supported on counter keys (" + p.Name + "): they allow " + Allows)
 		return nil
 	case text != "":
 		refuse(text)
@@ -51,8 +51,8 @@ func (e *Engine) register(key []byte) []byte {
 }
 
 const (
-	// allowed is what clients are told that the keys allow.
-	allowed = "INCR, DECR, INCRBY, DECRBY, GET, MGET, SET without a lifetime, SETNX, GETSET, GETDEL, DEL, UNLINK, EXISTS, TYPE, STRLEN, TTL and PTTL"
+	// Allows is what clients are told that the keys allow.
+	Allows = "INCR, DECR, INCRBY, DECRBY, GET, MGET, SET without a lifetime, SETNX, GETSET, GETDEL, DEL, UNLINK, EXISTS, TYPE, STRLEN, TTL and PTTL"
 	unknown = "unknown"
 )
 

@@ -84,17 +84,17 @@ func (c *command) refuse(what string) (cancel func()) {
 }
 
 func (c *command) refusal(what string) string {
-	return fmt.Sprintf("ERR %s is not supported on lock keys (%s): they allow %s", what, c.pattern.Name, c.allowed())
+	return fmt.Sprintf("ERR %s is not supported on lock keys (%s): they allow %s", what, c.pattern.Name, c.pattern.Allows())
 }
 
-// allowed lists what a pattern's keys allow.
-func (c *command) allowed() string {
+// Allows lists the commands that the pattern's keys take, for errors.
+func (p *Pattern) Allows() string {
 	list := "SET key token NX PX ms, SET key token IFEQ token PX ms, "
-	if c.pattern.DefaultTTL > 0 {
+	if p.DefaultTTL > 0 {
 		list += "SETNX, "
 	}
 	list += "GET, EXISTS, TTL, PTTL, TYPE, "
-	if c.pattern.AllowDel {
+	if p.AllowDel {
 		list += "DEL, UNLINK, "
 	}
 	return list + "DELEX key IFEQ token, DELIFEQ, EVAL and EVALSHA of the known lock scripts, RINGMAIN.LOCK, RINGMAIN.EXTEND, RINGMAIN.UNLOCK, RINGMAIN.FENCE"
