@@ -58,6 +58,7 @@ const (
 type Engine struct {
 	patterns    []Pattern
 	fences      Pattern
+	refills     Pattern
 	servers     quorum.Servers
 	clock       quorum.Clock
 	rng         *rand.Rand
@@ -102,7 +103,8 @@ type Stats struct {
 func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
 	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
 		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches,
-		fences: Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096}}
+		fences:  Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096},
+		refills: Pattern{Name: "refill", Deadline: refillDeadline, MaxBatch: 4096}}
 	e.active.init()
 	e.idle.init()
 	return e
@@ -144,7 +146,7 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	w.since = e.turn()
 	owner := e.proposers[string(register)]
 	if owner == nil {
-		owner = &proposer{e: e, register: []string{string(register)}, pattern: p}
+		owner = &proposer{e: e, register: []string{string(register)}, pattern: p, passing: true}
 		e.proposers[owner.register[0]] = owner
 	} else if !owner.active {
 		e.idle.remove(owner)
@@ -152,6 +154,9 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	if !owner.active {
 		owner.active = true
 		e.active.push(owner)
+	}
+	if w.op != opCopy {
+		owner.pattern, owner.passing = p, false
 	}
 	owner.queue = append(owner.queue, w)
 	e.sweepLater()
@@ -195,12 +200,12 @@ func (e *Engine) endTurn() {
 	clear(e.dued)
 }
 
-// rest has a proposer without work wait for some, or goes without it: what it knows is
-// worth nothing, or there are too many.
+// rest has a proposer without work wait for some, or does without it: what it knows is
+// worth nothing, nobody but a refill has asked for it, or there are too many.
 func (e *Engine) rest(p *proposer) {
 	e.active.remove(p)
 	p.active = false
-	if !p.holds {
+	if !p.holds || p.passing {
 		delete(e.proposers, p.register[0])
 		return
 	}

@@ -1,7 +1,10 @@
 package counter
 
 import (
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmain/quorum"
@@ -10,7 +13,8 @@ import (
 // acceptor is a server of the quorum: it does what the scripts do, see
 // TestTheModelDoesWhatTheScriptsDoOnARealServer.
 type acceptor struct {
-	keys map[string]string
+	keys    map[string]string
+	process string
 	// noPromises is a mutant: what was promised does not matter to it.
 	noPromises bool
 }
@@ -59,7 +63,48 @@ func (a *acceptor) run(s *quorum.Script, keys, args []string) []quorum.Value {
 		r := a.keys[keys[0]]
 		return code(obeyed, r[min(ballotLen, len(r)):min(87, len(r))])
 	}
+	switch s {
+	case floorScript:
+		a.keys[floorKey] = args[0]
+		return nil
+	case scanScript:
+		v := []quorum.Value{{Text: a.process}, {Text: "0"}}
+		for _, name := range slices.Sorted(maps.Keys(a.keys)) {
+			if strings.HasPrefix(name, clientRegister) || strings.HasPrefix(name, "__ringmain:r:") && name != floorKey {
+				v = append(v, quorum.Value{Text: name})
+			}
+		}
+		return page(v, args)
+	case missingScript:
+		var v []quorum.Value
+		for _, name := range keys {
+			if r := a.keys[name]; r[:min(ballotLen, len(r))] < args[0] {
+				v = append(v, quorum.Value{Text: name})
+			}
+		}
+		return v
+	case copyScript:
+		for i, name := range keys {
+			r := a.keys[name]
+			if r[min(ballotLen, len(r)):min(2*ballotLen, len(r))] <= args[i+1][:ballotLen] {
+				a.keys[name] = args[0] + args[i+1]
+			}
+		}
+		return nil
+	}
 	panic("the model does not know the script " + s.Name)
+}
+
+// page is a part of what a scan finds, with the cursor for the next one.
+func page(all []quorum.Value, args []string) []quorum.Value {
+	from, _ := strconv.Atoi(args[0])
+	count, _ := strconv.Atoi(args[1])
+	list := all[min(2+from, len(all)):]
+	cursor := "0"
+	if len(list) > count {
+		list, cursor = list[:count], strconv.Itoa(from+count)
+	}
+	return append([]quorum.Value{all[0], {Text: cursor}}, list...)
 }
 
 // calm are servers that answer at once and never fail.

@@ -16,6 +16,7 @@ const (
 	opAdd    op = iota // INCR and its kin; arg: how much
 	opSet              // arg: the value
 	opDelete           //
+	opCopy             // changes nothing, but is agreed on like a change
 	// Those behind change nothing.
 	opGet
 	opExists

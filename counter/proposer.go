@@ -43,6 +43,7 @@ type proposer struct {
 	pattern        *Pattern
 	before, behind *proposer // in one of the Engine's lists
 	active         bool      // in which of them
+	passing        bool      // only a refill has asked for it
 
 	phase     phase
 	advancing bool
@@ -64,6 +65,7 @@ type proposer struct {
 	holds  bool
 	ballot ballot
 	state  state
+	last   ballot // with which state was accepted
 	used   uint64 // the highest number of a ballot so far
 	met    ballot // the highest ballot that a server has put before ours
 	exists bool   // some server has the register
@@ -185,8 +187,8 @@ func (p *proposer) usedUp() {
 
 // promised goes on once a majority has promised. chosen tells whether that majority has
 // accepted the state: then no other can have been chosen.
-func (p *proposer) promised(s state, chosen bool) {
-	p.holds, p.state, p.phase = true, s, ready
+func (p *proposer) promised(last ballot, s state, chosen bool) {
+	p.holds, p.last, p.state, p.phase = true, last, s, ready
 	if p.doubt {
 		p.resolve(chosen)
 		return
@@ -202,6 +204,10 @@ func (p *proposer) promised(s state, chosen bool) {
 // resolve finds out whether a batch in doubt is in the state that was found, and applies it
 // if it is not: then it can never be, in the form in which it was sent.
 func (p *proposer) resolve(chosen bool) {
+	if p.live == 0 {
+		p.forget()
+		return
+	}
 	b, known := p.state.of(p.e.incarnation)
 	switch found := known && b.seq == p.seq; {
 	case found && chosen:
@@ -261,7 +267,7 @@ func (p *proposer) propose(s state, base value) {
 
 // accepted goes on once a majority has accepted.
 func (p *proposer) accepted(next ballot, s state, base value) {
-	p.ballot, p.state, p.exists = next, s, true
+	p.last, p.ballot, p.state, p.exists = p.ballot, next, s, true
 	p.deliver(base)
 }
 
@@ -271,7 +277,11 @@ func (p *proposer) deliver(base value) {
 	for i := range p.batch {
 		w := &p.batch[i]
 		var r result
-		if base, r = w.apply(base); !w.answered {
+		base, r = w.apply(base)
+		if w.op == opCopy {
+			r = result{text: string(p.state.append(p.last.append(nil)))}
+		}
+		if !w.answered {
 			w.answered = true
 			p.e.waiting--
 			buf = w.reply(buf, r)
@@ -301,12 +311,21 @@ func (p *proposer) expire(now quorum.Instant) {
 				p.giveUp(w)
 			}
 		}
+		p.settleDoubt()
 	}
 	n := 0
 	for n < len(p.queue) && late(&p.queue[n]) {
 		n++
 	}
 	p.refuseQueued(n)
+}
+
+// settleDoubt gives up a batch in doubt of which somebody was told so: it must not be applied
+// again, or what somebody else has changed and been told of since would come before it.
+func (p *proposer) settleDoubt() {
+	if p.doubt && p.live < len(p.batch) {
+		p.abandon(p.why())
+	}
 }
 
 // refuse answers everything that has not been carried out, because it cannot be for now.

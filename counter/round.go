@@ -213,7 +213,7 @@ func (r *round) promised() {
 		r.fail()
 		return
 	}
-	r.p.promised(s, last.n >= r.p.e.majority)
+	r.p.promised(last.ballot, s, last.n >= r.p.e.majority)
 }
 
 // fail goes on after a round without a majority.
@@ -224,6 +224,7 @@ func (r *round) fail() {
 		p.doubt = true
 	}
 	p.sent = p.doubt
+	p.settleDoubt()
 	if r.question != reading {
 		p.holds = false // the ballot may be in use: another state must never be proposed with it
 	}

@@ -54,3 +54,42 @@ return {1}
 // follows it; nothing if the register is new.
 var readScript = quorum.NewScript("counter read", quorum.Register,
 	`return {1, redis.call('GETRANGE', KEYS[1], 33, 86)}`)
+
+// floorScript sets what a server that is filled again has promised for all registers. ARGV: the ballot.
+var floorScript = quorum.NewScript("counter floor", quorum.Refill, `
+redis.call('SET', '__ringmain:r:floor', ARGV[1])
+return {}
+`)
+
+// scanScript returns which process it is, the cursor for the next call, and the names of some
+// registers. ARGV: the cursor, about how many.
+var scanScript = quorum.NewScript("counter scan", quorum.Register, `
+local page = redis.call('SCAN', ARGV[1], 'MATCH', '__ringmain:[cr]:*', 'COUNT', ARGV[2])
+local found = {string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), page[1]}
+for _, name in ipairs(page[2]) do
+  if name ~= '__ringmain:r:floor' then table.insert(found, name) end
+end
+return found
+`)
+
+// missingScript returns which of the registers KEYS a server that is filled again has not got yet.
+// ARGV: its floor.
+var missingScript = quorum.NewScript("counter missing", quorum.Refill, `
+local missing = {}
+for _, name in ipairs(KEYS) do
+  if redis.call('GETRANGE', name, 0, 32) < ARGV[1] then table.insert(missing, name) end
+end
+return missing
+`)
+
+// copyScript writes the registers KEYS of a server that is filled again, unless they are newer. ARGV: its
+// floor, which is promised for each; then, for each, the ballot and state to be accepted.
+var copyScript = quorum.NewScript("counter copy", quorum.Refill, `
+for i, name in ipairs(KEYS) do
+  local accepted = ARGV[i+1]
+  if redis.call('GETRANGE', name, 33, 65) <= string.sub(accepted, 1, 33) then
+    redis.call('SET', name, ARGV[1] .. accepted)
+  end
+end
+return {}
+`)

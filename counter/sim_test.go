@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmain/internal/countercheck"
@@ -40,6 +41,8 @@ type sim struct {
 
 	settled bool
 	wipes   int
+	healed  int  // servers that were filled again
+	cold    bool // keys are used one after the other
 	told    bool // all of its commands were held against one integer
 }
 
@@ -95,7 +98,8 @@ type simServer struct {
 	down       bool // what is sent to it is lost
 	paused     bool // it keeps what is sent to it
 	kept       []func()
-	life       int // grows with every restart
+	mark       string // of the repair under way, until
+	until      time.Duration
 }
 
 // simProxy is an Engine with its view of the servers.
@@ -105,6 +109,7 @@ type simProxy struct {
 	engine *Engine
 	dead   bool
 	known  []int // generations
+	refill *Refill
 }
 
 const simTimeout = 20 * time.Millisecond
@@ -161,6 +166,9 @@ func (p *simProxy) Persistent() bool           { return true }
 func (p *simProxy) Missing(quorum.Kind) string { return "too few servers" }
 
 func (p *simProxy) Barred(server int, _ quorum.Kind) string {
+	if p.known[server] == 0 && p.s.servers[server].generation > 0 && p.s.rng.IntN(8) == 0 {
+		p.known[server] = p.s.servers[server].generation // by a look at it from time to time
+	}
 	if p.known[server] == 0 && p.s.mutant != "an empty server votes" {
 		return "has no identity"
 	}
@@ -204,7 +212,7 @@ func (p *simProxy) Call(c quorum.Call, done func(quorum.Answer)) {
 	arrive := func(answer bool) func() {
 		return func() {
 			server.receive(func() {
-				a := server.execute(s, generation, c)
+				a := server.execute(p, generation, c)
 				if answer && !s.chance(s.loss) {
 					s.in(s.delay(), func() {
 						p.known[c.Server] = server.generation
@@ -232,15 +240,67 @@ func (v *simServer) receive(f func()) {
 }
 
 // execute runs a script behind its guard.
-func (v *simServer) execute(s *sim, generation int, c quorum.Call) quorum.Answer {
-	if c.Script.Kind == quorum.Register && (v.generation == 0 || v.generation != generation) && s.mutant != "an empty server votes" {
+func (v *simServer) execute(p *simProxy, generation int, c quorum.Call) quorum.Answer {
+	s := p.s
+	args := c.Args
+	if c.Script.Kind == quorum.Refill {
+		mark := args[len(args)-1]
+		if s.mutant != "the mark of a repair is not looked at" && (v.mark != mark || s.now > v.until) {
+			return quorum.Answer{Outcome: quorum.NotDone, Reason: quorum.RepairLost}
+		}
+		v.until = s.now + time.Second
+		args = args[:len(args)-1]
+		if s.mutant == "no floor" && (c.Script == floorScript || c.Script == copyScript) {
+			args = append([]string{noBallot}, args[1:]...)
+		}
+	} else if (v.generation == 0 || v.generation != generation) && s.mutant != "an empty server votes" {
 		return quorum.Answer{Outcome: quorum.NotDone, Reason: "has another identity"}
 	}
-	a := quorum.Answer{Values: v.run(c.Script, c.Keys, c.Args)}
-	if s.mutant == "the next ballot is not promised" && c.Script == acceptScript && a.Values[0].Int == obeyed {
-		v.keys[c.Keys[0]] = c.Args[0] + c.Args[1][ballotLen:]
+	before := v.keys[strings.Join(c.Keys, "")]
+	a := quorum.Answer{Values: v.run(c.Script, c.Keys, args)}
+	switch {
+	case s.mutant == "the next ballot is not promised" && c.Script == acceptScript && a.Values[0].Int == obeyed:
+		v.keys[c.Keys[0]] = args[0] + args[1][ballotLen:]
+	case s.mutant == "copied without a promise" && c.Script == prepareScript && p.refill != nil && a.Values[0].Int == obeyed && before != "":
+		v.keys[c.Keys[0]] = before
 	}
 	return a
+}
+
+// repair has a proxy begin to fill a server again that has no identity, if nobody else does.
+func (s *sim) repair(p *simProxy, v *simServer) {
+	if p.refill != nil || p.dead {
+		return
+	}
+	s.born++
+	mark := strconv.FormatUint(s.born, 10)
+	s.in(s.delay(), func() {
+		v.receive(func() {
+			if v.generation > 0 || v.mark != "" && s.now <= v.until || p.dead {
+				return
+			}
+			s.trace("proxy %d repairs server %d", p.name, v.index)
+			v.mark, v.until = mark, s.now+time.Second
+			p.refill = p.engine.Refill(v.index, mark, func(err error) {
+				p.refill = nil
+				s.trace("proxy %d has filled server %d: %v", p.name, v.index, err)
+				if err == nil {
+					s.in(s.delay(), func() { v.receive(func() { s.whole(v, mark) }) })
+				}
+			})
+		})
+	})
+}
+
+// whole is the last script of a repair.
+func (s *sim) whole(v *simServer, mark string) {
+	if s.mutant != "the mark of a repair is not looked at" && (v.mark != mark || s.now > v.until) {
+		return
+	}
+	s.healed++
+	s.born++
+	v.mark, v.generation = "", int(s.born)
+	s.trace("server %d is whole again", v.index)
 }
 
 // misread is what mutants do with an answer.
@@ -255,6 +315,9 @@ func (s *sim) misread(c quorum.Call, a *quorum.Answer) {
 func (s *sim) spoil(p *simProxy) {
 	if s.mutant == "" {
 		return
+	}
+	if s.mutant == "registers of one server" && p.refill != nil && len(p.refill.sources) > 1 {
+		p.refill.sources = p.refill.sources[:1]
 	}
 	for _, name := range s.keys {
 		q := p.engine.proposers[name]
@@ -302,6 +365,7 @@ func newSim(seed uint64, mutant string) *sim {
 	s.turns = seed%2 == 1
 	s.remember = []int{2, 3, maxBatches}[seed%3]
 	s.left = 50
+	s.cold = s.rng.IntN(2) == 0
 	s.keys = []string{clientRegister + "counter:0", clientRegister + "counter:1", fenceRegister + "3"}[:1+s.rng.IntN(3)]
 	if s.mixed {
 		s.log, s.left = countercheck.New(), 24
@@ -314,6 +378,7 @@ func newSim(seed uint64, mutant string) *sim {
 		s.in(s.pause(), func() { s.client(i) })
 	}
 	s.in(s.pause(), s.misfortune)
+	s.in(s.pause(), s.repairs)
 	return s
 }
 
@@ -343,6 +408,9 @@ type deed struct {
 func (s *sim) client(id int) {
 	p := s.proxies[s.rng.IntN(len(s.proxies))]
 	key := s.keys[s.rng.IntN(len(s.keys))]
+	if s.cold {
+		key = s.keys[int(s.now/(60*time.Millisecond))%len(s.keys)]
+	}
 	burst := 1
 	if s.rng.IntN(4) == 0 {
 		burst = 1 + s.rng.IntN(6)

@@ -24,11 +24,28 @@ func (s *sim) misfortune() {
 		}
 	case 4:
 		s.wipe(v)
+		if s.rng.IntN(2) == 0 { // and another one, when that is whole again
+			other := s.servers[s.rng.IntN(len(s.servers))]
+			s.in(s.pause(), func() { s.wipe(other) })
+		}
 	case 5: // a proxy is killed
 		i := s.rng.IntN(len(s.proxies))
 		s.trace("proxy %d is killed", s.proxies[i].name)
 		s.proxies[i].dead = true
 		s.proxies[i] = s.newProxy()
+	}
+}
+
+// repairs has proxies look for servers without an identity.
+func (s *sim) repairs() {
+	if s.settled {
+		return
+	}
+	s.in(5*time.Millisecond+s.pause(), s.repairs)
+	for _, v := range s.servers {
+		if v.generation == 0 {
+			s.repair(s.proxies[s.rng.IntN(len(s.proxies))], v)
+		}
 	}
 }
 
@@ -65,9 +82,9 @@ func (s *sim) wipe(v *simServer) {
 		return
 	}
 	s.trace("server %d is emptied", v.index)
-	s.wipes++
+	s.wipes += int(oneIf(v.generation > 0))
 	v.keys = map[string]string{}
-	v.generation = 0
+	v.generation, v.mark = 0, ""
 }
 
 // run lets the world go on until all is answered, and then looks at what has come of it.

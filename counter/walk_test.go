@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,7 +23,7 @@ func TestNoIncrementIsLostOrCountedTwice(t *testing.T) {
 		t.Log(s.run())
 		return
 	}
-	var sum struct{ deeds, refused, uncertain, wipes, told atomic.Int64 }
+	var sum struct{ deeds, refused, uncertain, wipes, repairs, told atomic.Int64 }
 	hunt("", seeds, func(seed uint64, s *sim) bool {
 		if s.fault != "" {
 			t.Errorf("seed %d: %s (RINGMAIN_TRACE_SEED=%d shows it)", seed, s.fault, seed)
@@ -35,11 +36,12 @@ func TestNoIncrementIsLostOrCountedTwice(t *testing.T) {
 		}
 		sum.told.Add(oneIf(s.told))
 		sum.wipes.Add(int64(s.wipes))
+		sum.repairs.Add(int64(s.healed))
 		return true
 	})
-	t.Logf("%d seeds: %d commands, %d refused, %d uncertain, %d servers emptied, %d held against one integer", seeds, sum.deeds.Load(),
-		sum.refused.Load(), sum.uncertain.Load(), sum.wipes.Load(), sum.told.Load())
-	if n := sum.deeds.Load(); sum.uncertain.Load() < n/100 || sum.refused.Load() > n/4 || sum.wipes.Load() < int64(seeds/8) || sum.told.Load() < int64(seeds/16) {
+	t.Logf("%d seeds: %d commands, %d refused, %d uncertain, %d servers emptied, %d filled again, %d held against one integer", seeds, sum.deeds.Load(),
+		sum.refused.Load(), sum.uncertain.Load(), sum.wipes.Load(), sum.repairs.Load(), sum.told.Load())
+	if n := sum.deeds.Load(); sum.uncertain.Load() < n/100 || sum.refused.Load() > n/4 || sum.repairs.Load() < int64(seeds/8) || sum.told.Load() < int64(seeds/16) {
 		t.Error("these worlds are too friendly, or too hostile, to show anything")
 	}
 }
@@ -69,18 +71,22 @@ func hunt(mutant string, seeds int, look func(seed uint64, s *sim) bool) {
 // mutants are the ways in which the protocol can be carried out wrongly, each with a seed
 // whose world shows it.
 var mutants = map[string]uint64{
-	"UNCERTAIN said NOQUORUM":             4,
-	"a batch in doubt grows":              0,
-	"a read asks one server":              6,
-	"an empty server votes":               9,
-	"applied again without looking":       0,
-	"ballot kept after no answer":         8,
-	"less than a majority":                0,
-	"one incarnation for all":             2,
-	"promises are not kept":               1,
-	"the next ballot is not promised":     2,
-	"the state of whoever answers":        13,
-	"what was forgotten is applied again": 165,
+	"UNCERTAIN said NOQUORUM":               0,
+	"a batch in doubt grows":                0,
+	"a read asks one server":                22,
+	"an empty server votes":                 38,
+	"applied again without looking":         0,
+	"ballot kept after no answer":           88,
+	"less than a majority":                  0,
+	"one incarnation for all":               0,
+	"promises are not kept":                 2,
+	"copied without a promise":              47,
+	"no floor":                              13608,
+	"registers of one server":               271,
+	"the mark of a repair is not looked at": 34434,
+	"the next ballot is not promised":       4,
+	"the state of whoever answers":          4,
+	"what was forgotten is applied again":   21,
 }
 
 func TestEveryMutantIsFound(t *testing.T) {
@@ -91,7 +97,7 @@ func TestEveryMutantIsFound(t *testing.T) {
 			hunt(name, 100_000, func(seed uint64, s *sim) bool {
 				mu.Lock()
 				defer mu.Unlock()
-				if s.fault != "" && !found {
+				if s.fault != "" && !strings.Contains(s.fault, "cannot be read") && !found {
 					found = true
 					t.Logf("%q: %d, // %s", name, seed, s.fault)
 				}
