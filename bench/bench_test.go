@@ -243,3 +243,24 @@ func TestAClosedLoopStopsAtTheFirstError(t *testing.T) {
 		t.Errorf("%+v of %d operations, %v", s, n, err)
 	}
 }
+
+// TestLocksAndCountersAreMeasuredBesideOthers runs the whole program, with Ringmain.
+func TestLocksAndCountersAreMeasuredBesideOthers(t *testing.T) {
+	out := t.TempDir()
+	if err := run(t.Context(), strings.Fields("-quorum -quick -rounds 1 -slice 100ms -out "+out+" -data "+t.TempDir())); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(out, "quorum-quick.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| INCR, one key, P=16 | counters |", "| INCR, 1,000 keys, P=1 | plain, fsync always |", "| lock and release, c=64 | locks |",
+		"| lock and release, c=1 | redsync |", "| etcd, c=64 |"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "not measured") {
+		t.Errorf("something was not measured:\n%s", text)
+	}
+}

@@ -117,7 +117,7 @@ func withQuorum(ctx context.Context, binary string, args func(int, string) ([]st
 		if err != nil || created {
 			return all, err
 		}
-		out, err := exec.CommandContext(ctx, binary, "quorum", "init", "--config", file, "safe").CombinedOutput()
+		out, err := exec.CommandContext(ctx, binary, "quorum", "init", "--at-once", "--config", file, "safe").CombinedOutput()
 		if err != nil {
 			return nil, fmt.Errorf("creating the quorum: %w\n%s", err, out)
 		}
