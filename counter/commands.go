@@ -52,7 +52,7 @@ func (e *Engine) register(key []byte) []byte {
 
 const (
 	// Allows is what clients are told that the keys allow.
-	Allows = "INCR, DECR, INCRBY, DECRBY, GET, MGET, SET without a lifetime, SETNX, GETSET, GETDEL, DEL, UNLINK, EXISTS, TYPE, STRLEN, TTL and PTTL"
+	Allows  = "INCR, DECR, INCRBY, DECRBY, GET, MGET, SET without a lifetime, SETNX, GETSET, GETDEL, DEL, UNLINK, EXISTS, TYPE, STRLEN, TTL and PTTL"
 	unknown = "unknown"
 )
 
