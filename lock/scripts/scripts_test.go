@@ -269,8 +269,15 @@ func TestAScriptWithOneWordChangedIsRefused(t *testing.T) {
 	all := specimens(t)
 	vocabulary := words(all)
 	mutants := 0
+	done := map[string]bool{}
 	for _, s := range all {
 		tokens, _ := tokenise(s.text)
+		// Wordings differ in what does not matter, but for semicolons.
+		wording := strings.ToUpper(written(tokens))
+		if done[wording] {
+			continue
+		}
+		done[wording] = true
 		from, _ := Recognise(s.text)
 		try := func(mutant []token, allowed func(to *Entry) bool) {
 			mutants++
