@@ -3,10 +3,9 @@ package proxy
 import (
 	"strings"
 	"testing"
-
-	"ringmain/ioloop"
 	"time"
 
+	"ringmain/ioloop"
 	"ringmain/proxy/local"
 )
 
