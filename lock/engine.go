@@ -43,6 +43,7 @@ type Engine struct {
 	waiters  map[string]*line
 	waiting  int
 	chores   int
+	listing  bool // a List is under way
 }
 
 // New makes an Engine. random must differ between the proxies of the same servers: ops and
