@@ -24,7 +24,8 @@ func (a *App) buildLoops(s *servers) error {
 			ClientOutput: int(a.cfg.Limits.ClientOutput),
 			ClientStall:  time.Duration(a.cfg.Timeouts.ClientStall),
 		},
-		Snapshot: s.snapshot, Servers: s.options, Readers: s.readers, Unserved: a.unserved(s), Preconnect: s.preconnect, Contracts: a.contracts,
+		Snapshot: s.snapshot, Servers: s.options, Readers: s.readers, Unserved: a.unserved(s), Preconnect: s.preconnect,
+		Contracts: a.contracts, Locks: a.listOfLocks(),
 		Local: a.answers(s, memory, peers, known), Users: known, Memory: memory, Peers: peers, Log: a.log,
 	}
 	for range a.cfg.Loops {

@@ -70,3 +70,29 @@ func TestLocksCountersAndPlainKeysAreAnsweredAsByOneRedis(t *testing.T) {
 		}
 	}
 }
+
+func TestOperatorsSeeTheLocksThatAreHeld(t *testing.T) {
+	cfg := parse(t, contracted)
+	cfg.Quorums["safe"].NodeTimeout = config.Duration(gross / 3)
+	proxy := serve(t, cfg)
+	w := dial(t, proxy.addr)
+	eventually(t, "the quorum votes", func() bool { return w.do("SET", "lock:b", "t2", "NX", "PX", "60000") == "+OK\r\n" })
+	expect(t, "none", w.do("RINGMAIN", "LOCKS", "lock:a*"), "*0\r\n")
+	expectBegins := func(what, got, want string) {
+		t.Helper()
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	expectBegins("a lock with a number", w.do("RINGMAIN.LOCK", "lock:a", "t1", "PX", "60000"), "*3\r\n:1\r\n:1\r\n:")
+	for range 4 { // of either loop's
+		w = dial(t, proxy.addr)
+		w.do("HELLO", "3")
+		got := w.do("RINGMAIN", "LOCKS")
+		expectBegins("all", got, "*2\r\n%7\r\n$3\r\nkey\r\n$6\r\nlock:a\r\n$5\r\ntoken\r\n$2\r\nt1\r\n$17\r\nmilliseconds-left\r\n:")
+		if !strings.Contains(got, "$5\r\nfence\r\n:1\r\n$6\r\nquorum\r\n$4\r\nsafe\r\n$7\r\nservers\r\n:3\r\n$12\r\nwaiting-here\r\n:0\r\n%7\r\n$3\r\nkey\r\n$6\r\nlock:b\r\n") {
+			t.Errorf("all: %q", got)
+		}
+		expectBegins("some", w.do("RINGMAIN", "LOCKS", "*:b"), "*1\r\n%7\r\n$3\r\nkey\r\n$6\r\nlock:b\r\n")
+	}
+}

@@ -281,6 +281,9 @@ func errNoContract(cmd *command.Command, key string) string {
 	return "ERR command '" + cmd.Name + "' is not supported on " + key + ": it matches no pattern of `locks` in the configuration that a quorum keeps"
 }
 
+// maxLockPattern bounds a pattern, in bytes: matching may take long.
+const maxLockPattern = 1024
+
 // listLocks is RINGMAIN LOCKS.
 func (s *Session) listLocks(args [][]byte) {
 	var pattern []byte
@@ -290,6 +293,9 @@ func (s *Session) listLocks(args [][]byte) {
 		return
 	case s.core.Locks == nil:
 		s.fail("ERR there are no locks: the configuration has no pattern of keys for them (`locks`)")
+		return
+	case len(args) == 3 && len(args[2]) > maxLockPattern:
+		s.fail("ERR the pattern is longer than " + strconv.Itoa(maxLockPattern) + " bytes")
 		return
 	case len(args) == 3:
 		pattern = bytes.Clone(args[2])

@@ -385,6 +385,8 @@ func TestOperatorsAreToldOfLocks(t *testing.T) {
 	sc.gets("")
 	calls[0].done([]byte("*1\r\n$1\r\nx\r\n"))
 	sc.gets("*1\r\n$1\r\nx\r\n*0\r\n-ERR unknown subcommand or wrong number of arguments for 'LOCKS'. Try RINGMAIN HELP.\r\n")
+	sc.sends("RINGMAIN LOCKS " + strings.Repeat("*", 1025) + "\r\n")
+	sc.gets("-ERR the pattern is longer than 1024 bytes\r\n")
 	sc.core.Locks = nil
 	sc.sends("RINGMAIN LOCKS\r\n")
 	sc.gets("-ERR there are no locks: the configuration has no pattern of keys for them (`locks`)\r\n")
