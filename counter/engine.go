@@ -65,13 +65,14 @@ type Engine struct {
 	incarnation uint64
 	majority    int
 
-	proposers map[string]*proposer // by register
-	active    list                 // of them, those with something under way
-	idle      list                 // the others, the least recently used first
-	waiting   int                  // commands that have no reply yet
-	seq       uint64               // of the last batch
-	remember  int                  // how many batches a register remembers
-	high      uint64               // the highest number of a ballot that was used here or met, for any register
+	proposers  map[string]*proposer // by register
+	active     list                 // of them, those with something under way
+	idle       list                 // the others, the least recently used first
+	waiting    int                  // commands that have no reply yet
+	seq        uint64               // of the last batch
+	leastCrowd int                  // see crowd.go
+	remember   int                  // how many batches a register remembers
+	high       uint64               // the highest number of a ballot that was used here or met, for any register
 
 	sweeping bool        // the timer runs: something is active
 	swept    []*proposer // sweep's own
@@ -102,7 +103,7 @@ type Stats struct {
 // not zero, that no other Engine has: two with the same could undo each other's changes.
 func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
 	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
-		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches,
+		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd,
 		fences:  Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096},
 		refills: Pattern{Name: "refill", Deadline: refillDeadline, MaxBatch: 4096}}
 	e.active.init()
@@ -194,8 +195,9 @@ func (e *Engine) endTurn() {
 	e.turning = false
 	e.due, e.dued = e.dued[:0], e.due // callbacks may have more come due
 	for _, p := range e.dued {
-		p.due = false
-		p.advance()
+		if p.due = false; !p.gathers() {
+			p.advance()
+		}
 	}
 	clear(e.dued)
 }

@@ -8,6 +8,7 @@ import (
 
 // deliver tells everybody in the batch, which was applied to base, what has come of it.
 func (p *proposer) deliver(base value) {
+	p.crowd.told(p.live, len(p.queue), p.e.turn())
 	buf := make([]byte, 0, 16*p.live)
 	for i := range p.batch {
 		w := &p.batch[i]

@@ -45,7 +45,8 @@ type proposer struct {
 
 	phase     phase
 	advancing bool
-	due       bool   // for Engine.endTurn
+	due       bool // for Engine.endTurn
+	crowd     crowd
 	round     *round // the last one
 	queue     []waiting
 
@@ -108,6 +109,7 @@ func (p *proposer) forget() {
 // begin begins a round.
 func (p *proposer) begin() {
 	e := p.e
+	p.crowd.begins()
 	if e.lacks() {
 		if e.lacksForLong(e.clock.Now()) {
 			p.refuse()

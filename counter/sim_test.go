@@ -138,6 +138,7 @@ func (s *sim) newProxy() *simProxy {
 	p.engine = New(settings, p, p,
 		rand.New(rand.NewPCG(s.rng.Uint64(), 1)), incarnation)
 	p.engine.remember = s.remember
+	p.engine.leastCrowd = 2
 	if s.mutant == "less than a majority" {
 		p.engine.majority--
 	}
