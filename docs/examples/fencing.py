@@ -52,6 +52,12 @@ first, number = take(ttl=1)
 reports.write("march", "by the first", number)
 print("the first has the lock, and a number")
 
+# An operator would type: redis-cli -p 6380 RINGMAIN LOCKS
+for entry in redis.Redis(port=PORT).execute_command("RINGMAIN", "LOCKS"):
+    lock = dict(zip(entry[::2], entry[1::2]))
+    if lock[b"token"] == first.local.token and lock[b"fence"] == number:
+        print("an operator sees", lock[b"key"].decode(), "at", lock[b"servers"], "servers")
+
 # The first worker stalls. Its lock expires, and the second one, which waits, gets it.
 second, later = take(ttl=60)
 reports.write("march", "by the second", later)
