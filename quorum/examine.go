@@ -152,6 +152,9 @@ func (s *server) conclude(f *facts) {
 		return
 	case s.unfit != "":
 		s.identity, s.expected = Identity{}, ""
+		if s.unfit == noIdentity && s.foreign {
+			s.unfit = hasData
+		}
 	default:
 		if s.last != "" && s.last != *f.identity {
 			s.isolate(q.quarantine(), "has got another identity")

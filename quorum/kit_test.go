@@ -191,6 +191,12 @@ func (m *model) execute(b *bench, args []string) string {
 		if args[1] == initialise {
 			return m.initialise(b, args[6:])
 		}
+		switch args[1] {
+		case takeMark:
+			return m.takeMark(args[6:])
+		case finish:
+			return m.finish(b, args[8:])
+		}
 		m.scripts[digest(args[1])] = args[1]
 		return m.run(b, args[1], args[2:])
 	case "EVALSHA":
@@ -215,10 +221,42 @@ func (m *model) initialise(b *bench, args []string) string {
 	return ":1\r\n"
 }
 
+func (m *model) takeMark(args []string) string {
+	_, identity := m.keys[IdentityKey]
+	settings, known := m.keys[SettingsKey]
+	_, taken := m.keys[RepairKey]
+	switch {
+	case identity, known && settings != args[2], taken:
+		return ":0\r\n"
+	case !known && len(m.keys) > 0:
+		return ":3\r\n"
+	}
+	m.keys[RepairKey], m.keys[SettingsKey] = args[0], args[2]
+	return ":1\r\n"
+}
+
+func (m *model) finish(b *bench, args []string) string {
+	if _, identity := m.keys[IdentityKey]; identity || m.keys[RepairKey] != args[0] {
+		return ":0\r\n"
+	}
+	m.keys[IdentityKey], m.keys[SettingsKey] = args[1], args[2]
+	delete(m.keys, RepairKey)
+	if ms, _ := strconv.Atoi(args[3]); ms > 0 {
+		m.quarantine = b.clock.now + time.Duration(ms)*time.Millisecond
+	}
+	return ":1\r\n"
+}
+
 // run carries out a guarded script, as the guards' text says.
 func (m *model) run(b *bench, text string, args []string) string {
 	n, _ := strconv.Atoi(args[0])
 	keys, args := args[1:1+n], args[1+n:]
+	if keys[n-1] == RepairKey {
+		if m.keys[RepairKey] != args[len(args)-1] {
+			return "*2\r\n" + bulk("repair") + bulk(m.keys[RepairKey])
+		}
+		return "*1\r\n" + bulk("ok")
+	}
 	vote := strings.Contains(text, "'TIME'")
 	guards := 2
 	if vote {
@@ -289,7 +327,7 @@ var (
 )
 
 func digest(text string) string {
-	for _, s := range []*Script{vote, read, probe} {
+	for _, s := range []*Script{vote, read, probe, renewScript} {
 		if s.Text == text {
 			return s.SHA
 		}

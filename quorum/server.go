@@ -31,6 +31,8 @@ type server struct {
 	// another set's, or has other settings.
 	unfit string
 	apart bool
+	// foreign: it has data that nothing shows to be the set's.
+	foreign bool
 	// identity is as it was when the server was examined last, and expected its text, which
 	// every guard compares.
 	identity Identity
@@ -104,6 +106,8 @@ func (s *server) barred(kind Kind) string {
 // unfitNow is unfit with what depends on the other servers.
 func (s *server) unfitNow() string {
 	switch {
+	case s.repairing():
+		return underRepair
 	case s.unfit == unseen && s.trouble != "":
 		return s.trouble
 	case s.unfit != "":
@@ -152,10 +156,13 @@ func (s *server) forget() {
 	if s.runID == "" {
 		return
 	}
+	if r := s.q.repair; r != nil && r.s == s {
+		r.fail("was restarted meanwhile")
+	}
 	s.runID = ""
 	s.epoch++
 	clear(s.known)
-	s.unfit, s.apart = unseen, false
+	s.unfit, s.apart, s.foreign = unseen, false, false
 	s.watch.forget()
 	s.q.Link.Expect(s.index, "")
 }

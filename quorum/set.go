@@ -47,6 +47,9 @@ type Settings struct {
 	// Random returns a number that nobody has had before: 64 bits, in hexadecimal.
 	Random func() string
 	Log    *slog.Logger
+	// Refill copies what the others keep to a server that has lost it, under the mark of a repair
+	// (see the kind Refill), and calls done once. nil: nobody does, and such servers stay out.
+	Refill func(server int, mark string, done func(error)) Refilling
 }
 
 const (
@@ -71,6 +74,11 @@ type Set struct {
 	free  []*call // to be used again
 	out   []byte  // a request is put together here
 	ended bool
+	// repair is under way; nil: none is, and the next one may begin at mendAt.
+	repair *repair
+	mendAt time.Duration
+	// Repaired is how many servers were repaired.
+	Repaired uint64
 }
 
 // New makes a set, which asks nobody anything before Start.
@@ -93,6 +101,9 @@ func (q *Set) Start() { q.beat() }
 // Close ends that. Calls under way are told by the Link, further ones are refused.
 func (q *Set) Close() {
 	q.ended = true
+	if q.repair != nil {
+		q.repair.end()
+	}
 	if q.timer != nil {
 		q.timer.Stop()
 	}
@@ -106,6 +117,7 @@ func (q *Set) beat() {
 	for _, s := range q.servers {
 		s.beat()
 	}
+	q.mend()
 }
 
 // Connected tells that a connection to a server has been made.
