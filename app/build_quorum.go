@@ -131,6 +131,11 @@ func (a *App) startQuorum(q *agreed) {
 		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline, AtEnd: loop.AtEnd},
 			q.set, settings.Clock, newRand(), incarnation())
 		fences = q.counters
+		if a.cfg.Repairs(q.name) {
+			q.set.Refill = func(server int, mark string, done func(error)) quorum.Refilling {
+				return q.counters.Refill(server, mark, done)
+			}
+		}
 	}
 	q.locks = lock.New(lock.Settings{NodeTimeout: settings.Timeout, Patterns: q.patterns.locks}, q.set, settings.Clock, newRand(), fences)
 	for _, w := range a.loops {

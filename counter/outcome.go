@@ -129,7 +129,7 @@ func (p *proposer) giveUp(w *waiting) {
 // noQuorum says why a command was not carried out.
 func (p *proposer) noQuorum() string {
 	if p.e.lacking {
-		return "NOQUORUM " + p.e.servers.Missing(quorum.Register)
+		return quorum.Refusal(p.e.servers, quorum.Register)
 	}
 	return "NOQUORUM not carried out: " + p.why()
 }

@@ -203,6 +203,14 @@ func (q *Set) Refusal(kind Kind) string {
 	return "NOQUORUM " + q.Missing(kind)
 }
 
+// Refusal is the text of the error for a command that finds no majority of a set's servers.
+func Refusal(s Servers, kind Kind) string {
+	if q, ok := s.(interface{ Refusal(Kind) string }); ok {
+		return q.Refusal(kind)
+	}
+	return "NOQUORUM " + s.Missing(kind)
+}
+
 // settle finds out which set it is, from what the servers have shown.
 func (q *Set) settle() {
 	for _, s := range q.servers {
