@@ -56,7 +56,7 @@ print("the first has the lock, and a number")
 for entry in redis.Redis(port=PORT).execute_command("RINGMAIN", "LOCKS"):
     lock = dict(zip(entry[::2], entry[1::2]))
     if lock[b"token"] == first.local.token and lock[b"fence"] == number:
-        print("an operator sees", lock[b"key"].decode(), "at", lock[b"servers"], "servers")
+        print("an operator sees", lock[b"key"].decode(), "of quorum", lock[b"quorum"].decode())
 
 # The first worker stalls. Its lock expires, and the second one, which waits, gets it.
 second, later = take(ttl=60)
