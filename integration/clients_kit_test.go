@@ -21,7 +21,8 @@ import (
 
 // clientTarget is what a client is tried against.
 type clientTarget struct {
-	*redistest.Server                     // what the client connects to
+	*redistest.Server                     // what the client connects to, but for
+	inside            *ringmain           // one in the test's process; nil: it is a Server
 	sharded           bool                // Ringmain, and not one Redis
 	nodes             []*redistest.Server // where the keys are
 }
@@ -82,6 +83,13 @@ func (x clientTarget) write(_ context.Context, key, value string) error {
 	return fmt.Errorf("no server has %s", key)
 }
 
+func (x clientTarget) address() string {
+	if x.inside != nil {
+		return x.inside.Addr()
+	}
+	return x.Addr()
+}
+
 func (x clientTarget) restart(context.Context, string, string) error { return x.Restart() }
 
 // kill kills every connection.
@@ -132,7 +140,7 @@ const clientDeadline = 2 * time.Minute
 // it writes one line, "ok STEP" or "FAIL STEP: reason".
 func (x clientTarget) try(t *testing.T, program []string, steps []string) {
 	t.Helper()
-	host, port := hostPort(x.Addr())
+	host, port := hostPort(x.address())
 	kind := "whole"
 	if x.sharded {
 		kind = "sharded"

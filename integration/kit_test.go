@@ -22,9 +22,15 @@ const gross = 30 * time.Second
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
+	eventuallyWithin(t, gross, what, condition)
+}
+
+// eventuallyWithin waits so long at most.
+func eventuallyWithin(t testing.TB, within time.Duration, what string, condition func() bool) {
+	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(gross); !condition(); <-tick.C {
+	for end := time.Now().Add(within); !condition(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("never happened: %s", what)
 		}

@@ -3,6 +3,7 @@ package integration
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"ringmain/internal/redistest"
 )
@@ -41,11 +42,24 @@ var lockClients = map[string]lockClient{
 	"Laravel":       {program: interpreted("/usr/bin/php", "php/laravel.php")},
 }
 
-func TestTheLockClientsProgramsAreRight(t *testing.T) {
-	for name, c := range lockClients {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			clientTarget{Server: redistest.Start(t)}.try(t, c.program(t), c.steps())
-		})
+// As one Redis: in front of three, and on Redis itself, which shows that the programs are
+// right.
+func TestEveryLockClientWorksUnchangedOnAQuorum(t *testing.T) {
+	t.Parallel()
+	quorums := []*testQuorum{startQuorum(t, 3, keepsAll, 0), startQuorum(t, 3, keepsNothing, 0)}
+	var proxies []*ringmain
+	for _, q := range quorums {
+		q.longest, q.patient = 10*time.Second, true
+		proxies = append(proxies, q.startProxies(t, 1)[0])
+	}
+	try := func(kind string, target clientTarget) {
+		for name, c := range lockClients {
+			t.Run(kind+"/"+name, func(t *testing.T) { target.try(t, c.program(t), c.steps()) })
+		}
+	}
+	try("redis", clientTarget{Server: redistest.Start(t)}) // first: new quorums grant no locks for a while
+	for i, q := range quorums {
+		q.awaitVotes(t, proxies[i:i+1])
+		try(q.persistence, clientTarget{inside: proxies[i]})
 	}
 }

@@ -103,7 +103,7 @@ func (l redisLocks) stranger(key string, ttl time.Duration) heldLock {
 func (l redisLock) token() string { return l.Token() }
 
 func (l redisLock) extend() (bool, error) {
-	err := l.Refresh(context.Background(), 2*l.ttl, nil)
+	err := l.Refresh(context.Background(), l.ttl+lockTTL/4, nil)
 	if errors.Is(err, redislock.ErrNotObtained) {
 		return false, nil
 	}
@@ -157,7 +157,7 @@ var lockSteps = map[string]func(p *lockPlayer, key string){
 			remaining = must(p.redis.PTTL(context.Background(), key).Result())
 		}
 		same[bool]("true")(lock.extend())
-		p.expires(key, lockTTL*96/100, 2*lockTTL)
+		p.expires(key, lockTTL*96/100, lockTTL*5/4)
 		same[bool]("true")(lock.release())
 	},
 	"release": func(p *lockPlayer, key string) {

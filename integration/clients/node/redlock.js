@@ -33,55 +33,55 @@ const refuses = async (promise) => same((await refused(promise)).name, refusal);
 
 run({
   async acquire() {
-    const lock = await first.acquire('lock:node:acquire', 10000);
-    same(await r.get('lock:node:acquire'), lock.value);
-    between(9000, await r.pttl('lock:node:acquire'), 10000);
+    const lock = await first.acquire(`lock:node${version}:acquire`, 10000);
+    same(await r.get(`lock:node${version}:acquire`), lock.value);
+    between(9000, await r.pttl(`lock:node${version}:acquire`), 10000);
     between(Date.now() + 8000, lock.expiration, Date.now() + 10000);
   },
 
   async contend() {
-    const held = await first.acquire('lock:node:contend', 10000);
-    await refuses(second.acquire('lock:node:contend', 10000));
-    same(await r.get('lock:node:contend'), held.value);
-    const waiting = second.acquire('lock:node:contend', 10000, patient);
+    const held = await first.acquire(`lock:node${version}:contend`, 10000);
+    await refuses(second.acquire(`lock:node${version}:contend`, 10000));
+    same(await r.get(`lock:node${version}:contend`), held.value);
+    const waiting = second.acquire(`lock:node${version}:contend`, 10000, patient);
     await release(held);
     const lock = await waiting;
-    same(await r.get('lock:node:contend'), lock.value);
+    same(await r.get(`lock:node${version}:contend`), lock.value);
   },
 
   async extend() {
-    let lock = await first.acquire('lock:node:extend', 5000);
-    lock = await lock.extend(20000);
-    between(15000, await r.pttl('lock:node:extend'), 20000);
+    let lock = await first.acquire(`lock:node${version}:extend`, 5000);
+    lock = await lock.extend(10000);
+    between(6000, await r.pttl(`lock:node${version}:extend`), 10000);
     lock = await lock.extend(3000);
-    between(1000, await r.pttl('lock:node:extend'), 3000);
+    between(1000, await r.pttl(`lock:node${version}:extend`), 3000);
     await release(lock);
   },
 
   async release() {
-    const lock = await first.acquire('lock:node:release', 10000);
+    const lock = await first.acquire(`lock:node${version}:release`, 10000);
     await release(lock);
-    same(await r.get('lock:node:release'), null);
+    same(await r.get(`lock:node${version}:release`), null);
     await refuses(release(lock));
-    await second.acquire('lock:node:release', 10000);
+    await second.acquire(`lock:node${version}:release`, 10000);
   },
 
   async expiry() {
-    const lost = await first.acquire('lock:node:expiry', 400);
-    const held = await second.acquire('lock:node:expiry', 10000, patient);
+    const lost = await first.acquire(`lock:node${version}:expiry`, 400);
+    const held = await second.acquire(`lock:node${version}:expiry`, 10000, patient);
     lost.expiration = Date.now() + 10000; // as a client would have it whose clock stands still
     await refuses(lost.extend(10000));
     await refuses(release(lost));
-    same(await r.get('lock:node:expiry'), held.value);
-    between(1000, await r.pttl('lock:node:expiry'), 10000);
+    same(await r.get(`lock:node${version}:expiry`), held.value);
+    between(1000, await r.pttl(`lock:node${version}:expiry`), 10000);
     await release(held);
   },
 
   async stranger() {
-    const lock = await first.acquire('lock:node:stranger', 10000);
+    const lock = await first.acquire(`lock:node${version}:stranger`, 10000);
     const stranger = second.stranger(lock);
     await refuses(release(stranger));
-    same(await r.get('lock:node:stranger'), lock.value);
+    same(await r.get(`lock:node${version}:stranger`), lock.value);
     await release(lock);
   },
 }, async () => clients.forEach((c) => c.disconnect()));

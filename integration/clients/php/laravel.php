@@ -55,8 +55,8 @@ run([
     'extend' => function () use ($first, $redis, $refresh) {
         $lock = $first->lock('extend', 5);
         same($lock->get(), true);
-        same($redis->eval($refresh, 1, 'lock:laravel:extend', $lock->owner(), 20), 1);
-        between(15000, $redis->pttl('lock:laravel:extend'), 20000);
+        same($redis->eval($refresh, 1, 'lock:laravel:extend', $lock->owner(), 10), 1);
+        between(6000, $redis->pttl('lock:laravel:extend'), 10000);
         same($redis->eval($refresh, 1, 'lock:laravel:extend', 'somebody else', 10), 0);
         same($lock->release(), true);
     },

@@ -61,14 +61,14 @@ def contend():
 
 
 def extend():
-    lock = r.lock("lock:py:extend", timeout=10)
+    lock = r.lock("lock:py:extend", timeout=5)
     same(lock.acquire(), True)
-    same(lock.extend(10), True)
-    between(15000, r.pttl("lock:py:extend"), 20000)
-    same(lock.extend(5, replace_ttl=True), True)
-    between(1000, r.pttl("lock:py:extend"), 5000)
+    same(lock.extend(5), True)
+    between(6000, r.pttl("lock:py:extend"), 10000)
+    same(lock.extend(3, replace_ttl=True), True)
+    between(500, r.pttl("lock:py:extend"), 3000)
     same(lock.reacquire(), True)
-    between(5001, r.pttl("lock:py:extend"), 10000)
+    between(3001, r.pttl("lock:py:extend"), 5000)
     lock.release()
 
 

@@ -93,10 +93,10 @@ STEPS = {
 
   "extend" => lambda do
     token = A.lock("lock:rb:extend", 5_000)
-    same(A.extend("lock:rb:extend", token, 20_000), token)
-    between(15_000, A.holder("lock:rb:extend")[1], 20_000)
-    same(A.extend("lock:rb:extend", token, 20_000, free: "yes"), token)
-    same(A.extend("lock:rb:free", token, 20_000), nil)
+    same(A.extend("lock:rb:extend", token, 10_000), token)
+    between(6_000, A.holder("lock:rb:extend")[1], 10_000)
+    same(A.extend("lock:rb:extend", token, 10_000, free: "yes"), token)
+    same(A.extend("lock:rb:free", token, 10_000), nil)
     same(A.holder("lock:rb:free"), [nil, -2])
     same(A.unlock("lock:rb:extend", token), 1)
   end,

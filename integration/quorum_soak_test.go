@@ -1,0 +1,84 @@
+package integration
+
+import (
+	"os"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// soakTime is how long locks and counters are used: RINGMAIN_SOAK=1h asks for an hour.
+func soakTime(t *testing.T) time.Duration {
+	if text := os.Getenv("RINGMAIN_SOAK"); text != "" {
+		d, err := time.ParseDuration(text)
+		succeed(t, err)
+		return d
+	}
+	if torture() {
+		return 5 * time.Minute
+	}
+	return 2 * time.Second
+}
+
+// allFences is how many registers the fencing numbers of all locks come from.
+const allFences = 16
+
+// Not parallel: it counts goroutines.
+func TestLocksAndCountersLeaveNothingBehindButTheCountersRegisters(t *testing.T) {
+	q := startQuorum(t, 3, keepsAll, 0)
+	proxies := q.proxies(t, 2)
+	names := map[string]bool{}
+	use := func(seed uint64, lasts time.Duration) {
+		locks := &lockLoad{clients: 8, keys: 500, fences: true, seed: seed}
+		counters := &counterLoad{clients: 8, keys: 20, seed: seed}
+		locks.run(proxies)
+		counters.run(proxies)
+		<-time.After(lasts)
+		locks.end()
+		counters.end()
+		t.Log(locks)
+		t.Log(counters)
+		locks.check(t)
+		counters.check(t, proxies[0].Addr())
+		for name, changed := range counters.names {
+			names[name] = names[name] || changed
+		}
+		if locks.taken.Load() == 0 || locks.numbered.Load() == 0 || counters.log.Counts().Answered == 0 {
+			t.Error("nothing was used")
+		}
+		q.expectNoLock(t)
+	}
+	use(1, time.Second) // queues and tables are as large as they get
+	goroutines, before := runtime.NumGoroutine(), heap()
+	// An hour in pieces, so that what clients were told does not fill the memory.
+	end := time.Now().Add(soakTime(t))
+	for seed := uint64(2); time.Now().Before(end); seed++ {
+		use(seed, min(time.Minute, time.Until(end)))
+	}
+	eventually(t, "goroutines are back", func() bool { return runtime.NumGoroutine() <= goroutines })
+	after := heap()
+	t.Logf("%d counters; heap before %d KiB, after %d KiB", len(names), before>>10, after>>10)
+	if most := before + 8<<20 + uint64(len(names))*2048; after > most {
+		t.Errorf("the heap has grown from %d to %d KiB", before>>10, after>>10)
+	}
+	all, fences := map[string]bool{}, map[string]bool{}
+	for _, s := range q.servers {
+		for name := range keysWith(t, s, counterRegister) {
+			all[name] = true
+			if _, named := names[name]; !named {
+				t.Errorf("a register of a counter that nobody named: %s", name)
+			}
+		}
+		for name := range keysWith(t, s, fenceRegister) {
+			fences[name] = true
+		}
+	}
+	if n := len(fences); n > allFences || torture() && n < allFences {
+		t.Errorf("%d registers of fences, want %d", n, allFences)
+	}
+	for name, changed := range names {
+		if changed && !all[name] {
+			t.Errorf("no server has a register of %s", name)
+		}
+	}
+}
