@@ -55,7 +55,7 @@ func (a *App) executor(p config.Pattern) (x *executor, allows string) {
 			Name: p.Name(), Deadline: time.Duration(c.Deadline), MaxBatch: c.MaxBatch, MaxKeys: c.MaxKeys,
 			IdentityReads: c.Read == "identity",
 		})
-		x.engine, x.borrows, allows = func() quorum.Engine { return q.counters }, true, counter.Allows
+		x.engine, x.brief, allows = func() quorum.Engine { return q.counters }, true, counter.Allows
 	}
 	return x, allows
 }

@@ -272,24 +272,29 @@ func TestCommandsOfEveryLoopReachTheQuorumsLoopInTheirOrder(t *testing.T) {
 	t.Parallel()
 	r := agree(t, nil, nil, "embedded: 1,")
 	e := &counting{}
-	x := &executor{quorum: r.q, engine: func() quorum.Engine { return e }, pattern: 0}
+	engine := func() quorum.Engine { return e }
+	x := &executor{quorum: r.q, engine: engine}
 	for _, w := range r.app.loops {
-		var got []string
-		done := make(chan struct{})
-		const n = 1000
-		w.loop.Post(func() {
-			for i := range n {
-				x.Execute(w.loop, proxy.ContractCall{Name: "get", Args: [][]byte{fmt.Append(nil, i)}}, func(reply []byte) {
-					if got = append(got, string(reply)); len(got) == n {
-						close(done)
-					}
-				})
-			}
-		})
-		<-done
-		for i, reply := range got {
-			if reply != fmt.Sprintf("get%d", i) {
-				t.Fatalf("reply %d is %q", i, reply)
+		for _, sender := range []*executor{x, {quorum: r.q, engine: engine, brief: true}, {quorum: r.q, engine: engine, brief: true}} {
+			var got []string
+			done := make(chan struct{})
+			const n = 1000
+			w.loop.Post(func() {
+				arg := make([]byte, 0, 8) // which is the caller's again when Execute returns
+				for i := range n {
+					arg = fmt.Append(arg[:0], i)
+					sender.Execute(w.loop, proxy.ContractCall{Name: "get", Args: [][]byte{arg}}, func(reply []byte) {
+						if got = append(got, string(reply)); len(got) == n {
+							close(done)
+						}
+					})
+				}
+			})
+			<-done
+			for i, reply := range got {
+				if reply != fmt.Sprintf("get%d", i) {
+					t.Fatalf("reply %d is %q", i, reply)
+				}
 			}
 		}
 		told := make(chan struct{})

@@ -14,21 +14,30 @@ type executor struct {
 	quorum  *agreed
 	engine  func() quorum.Engine // called on the quorum's loop
 	pattern int
-	// borrows: the engine is done with the arguments when Do returns.
-	borrows bool
+	// brief: the engine is done with the arguments when Do returns, and gives nothing up.
+	brief bool
 }
 
 // Execute implements proxy.Executor.
 func (x *executor) Execute(from ioloop.Loop, call proxy.ContractCall, done func(reply []byte)) (cancel func()) {
-	near := from == ioloop.Loop(x.quorum.worker.loop)
-	if !near || !x.borrows {
-		call = call.Kept()
+	if from == ioloop.Loop(x.quorum.worker.loop) {
+		if !x.brief {
+			call = call.Kept(nil)
+		}
+		return x.engine().Do(x.command(call), done)
 	}
-	cmd := quorum.Command{Name: call.Name, Args: call.Args, Keys: call.Keys, Text: call.Text, Protocol: call.Protocol, Pattern: x.pattern}
-	if near {
-		return x.engine().Do(cmd, done)
+	m := x.quorum.mailOf(from)
+	e := m.errand()
+	e.engine, e.cmd, e.done, e.brief = x.engine, x.command(call.Kept(&e.memory)), done, x.brief
+	m.send(e)
+	if x.brief {
+		return nil
 	}
-	return x.quorum.mailOf(from).send(&errand{engine: x.engine, cmd: cmd, done: done})
+	return func() { m.giveUp(e) }
+}
+
+func (x *executor) command(call proxy.ContractCall) quorum.Command {
+	return quorum.Command{Name: call.Name, Args: call.Args, Keys: call.Keys, Text: call.Text, Protocol: call.Protocol, Pattern: x.pattern}
 }
 
 func (q *agreed) mailOf(from ioloop.Loop) *mailbox {
@@ -44,16 +53,27 @@ func (q *agreed) mailOf(from ioloop.Loop) *mailbox {
 // in an iteration goes together, so that it costs one call and one wake-up.
 type mailbox struct {
 	from, to ioloop.Loop
-	// out is used on from, back on to.
+	// out and free, errands for their next use, are used on from, back on to.
 	out, back []*errand
+	free      []*errand
 }
+
+const (
+	// keptErrands bounds how many of them wait for their next use, and keptMemory what each
+	// of them keeps for its arguments.
+	keptErrands = 4096
+	keptMemory  = 1024
+)
 
 // errand is a command of another loop.
 type errand struct {
 	engine func() quorum.Engine
 	cmd    quorum.Command
+	memory proxy.CallMemory   // of cmd
+	brief  bool               // as the executor's: nobody knows the errand once it is done
 	done   func(reply []byte) // on the loop it came from
 	reply  []byte
+	told   func(reply []byte) // takes the reply on the quorum's loop; kept over its uses
 	// cancel, ended and gone are used on the quorum's loop.
 	cancel      func()
 	ended, gone bool
@@ -62,18 +82,46 @@ type errand struct {
 // busy is the error for a command that the quorum's loop has no room for.
 const busy = "NOQUORUM the proxy is too busy, or stopping: the command was not carried out"
 
-// send is called on the loop that the errand comes from.
-func (m *mailbox) send(e *errand) (cancel func()) {
+// errand is one to be sent. It is called on the loop that the errand comes from, as are done,
+// send and giveUp.
+func (m *mailbox) errand() *errand {
+	if n := len(m.free); n > 0 {
+		e := m.free[n-1]
+		m.free = m.free[:n-1]
+		return e
+	}
+	e := &errand{}
+	e.told = func(reply []byte) {
+		e.reply, e.ended = reply, true
+		if m.back = append(m.back, e); len(m.back) == 1 {
+			m.to.AtEnd(m.answer)
+		}
+	}
+	return e
+}
+
+// done hands over the reply, and has the errand be used again.
+func (m *mailbox) done(e *errand) {
+	e.done(e.reply)
+	if e.brief && len(m.free) < keptErrands && e.memory.Size() <= keptMemory {
+		*e = errand{memory: e.memory, told: e.told}
+		m.free = append(m.free, e)
+	}
+}
+
+func (m *mailbox) send(e *errand) {
 	if m.out = append(m.out, e); len(m.out) == 1 {
 		m.from.AtEnd(m.deliver)
 	}
-	return func() {
-		m.to.Post(func() { // if that fails, the command goes on for nobody
-			if e.gone = true; e.cancel != nil {
-				e.cancel()
-			}
-		})
-	}
+}
+
+// giveUp tells that nobody waits for the reply any more.
+func (m *mailbox) giveUp(e *errand) {
+	m.to.Post(func() { // if that fails, the command goes on for nobody
+		if e.gone = true; e.cancel != nil {
+			e.cancel()
+		}
+	})
 }
 
 func (m *mailbox) deliver() {
@@ -87,18 +135,14 @@ func (m *mailbox) deliver() {
 		return
 	}
 	for _, e := range list {
-		e.done(redcon.AppendError(nil, busy))
+		e.reply = redcon.AppendError(nil, busy)
+		m.done(e)
 	}
 }
 
 // begin carries an errand out.
 func (m *mailbox) begin(e *errand) {
-	cancel := e.engine().Do(e.cmd, func(reply []byte) {
-		e.reply, e.ended = reply, true
-		if m.back = append(m.back, e); len(m.back) == 1 {
-			m.to.AtEnd(m.answer)
-		}
-	})
+	cancel := e.engine().Do(e.cmd, e.told)
 	if e.ended {
 		return
 	}
@@ -116,7 +160,7 @@ func (m *mailbox) answer() {
 	list := m.back
 	if !m.from.Post(func() {
 		for _, e := range list {
-			e.done(e.reply)
+			m.done(e)
 		}
 	}) {
 		m.to.After(postAgain, m.answer)

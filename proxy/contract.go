@@ -48,19 +48,33 @@ type ContractCall struct {
 	Protocol int
 }
 
-// Kept is a copy that lasts, of the arguments in one piece of memory.
-func (c ContractCall) Kept() ContractCall {
+// CallMemory is what the arguments of a call are kept in, again and again.
+type CallMemory struct {
+	args  [][]byte
+	keys  []int
+	bytes []byte
+}
+
+// Size is how many bytes and arguments there is room for.
+func (m *CallMemory) Size() int { return cap(m.bytes) + cap(m.args) + cap(m.keys) }
+
+// Kept is a copy that lasts: as long as m is not used again, or, of nil, for good.
+func (c ContractCall) Kept(m *CallMemory) ContractCall {
+	if m == nil {
+		m = &CallMemory{}
+	}
 	size := 0
 	for _, arg := range c.Args {
 		size += len(arg)
 	}
-	args, all := make([][]byte, len(c.Args)), make([]byte, 0, size)
-	for i, arg := range c.Args {
-		start := len(all)
-		all = append(all, arg...)
-		args[i] = all[start:len(all):len(all)]
+	m.args, m.bytes = slices.Grow(m.args[:0], len(c.Args)), slices.Grow(m.bytes[:0], size)
+	for _, arg := range c.Args {
+		start := len(m.bytes)
+		m.bytes = append(m.bytes, arg...)
+		m.args = append(m.args, m.bytes[start:len(m.bytes):len(m.bytes)])
 	}
-	c.Args, c.Keys = args, slices.Clone(c.Keys)
+	m.keys = append(m.keys[:0], c.Keys...)
+	c.Args, c.Keys = m.args, m.keys
 	return c
 }
 

@@ -23,7 +23,7 @@ type keptCall struct {
 
 // Execute implements Executor.
 func (k *keeper) Execute(_ ioloop.Loop, call ContractCall, done func([]byte)) (cancel func()) {
-	c := &keptCall{ContractCall: call.Kept(), done: done}
+	c := &keptCall{ContractCall: call.Kept(nil), done: done}
 	k.calls = append(k.calls, c)
 	if k.sync != "" {
 		done([]byte(k.sync))

@@ -71,7 +71,7 @@ func contracts(keep func(*keeper), lock string) func(*scene) []proxy.Contract {
 
 // Execute implements proxy.Executor.
 func (k *keeper) Execute(from ioloop.Loop, call proxy.ContractCall, done func([]byte)) (cancel func()) {
-	call = call.Kept()
+	call = call.Kept(nil)
 	now := k.s.w.Now()
 	at, free := now+k.s.between(0, 3*time.Millisecond), true
 	for _, i := range call.Keys {
