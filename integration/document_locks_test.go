@@ -96,6 +96,25 @@ func TestTheErrorsOfLocksAndCountersInDocumentsAreThose(t *testing.T) {
 	}
 }
 
+func TestTheLogLinesOfQuorumsInDocumentsAreThose(t *testing.T) {
+	code, found := sourceOf(t, "../quorum/*.go"), 0
+	for _, page := range []string{"../docs/locks.md", "../docs/counters.md", "../docs/failures.md"} {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(string(data)), " ")
+		for _, line := range regexp.MustCompile("`((?:server of a quorum|the clock of a server) [^`]*)`").FindAllStringSubmatch(text, -1) {
+			if found++; !strings.Contains(code, strconv.Quote(line[1])) {
+				t.Errorf("%s: there is no log line %q", page, line[1])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d lines of the log are named", found)
+	}
+}
+
 // The three commands of the page are run as they stand there, but for the port and where
 // the program lies.
 func TestTheStartWithLocksIsAsItsPageSays(t *testing.T) {
