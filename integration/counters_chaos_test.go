@@ -16,7 +16,7 @@ func TestEveryAcknowledgedChangeOfACounterCountsOnceWhateverHappensToAMinorityOf
 		lasts = 6 * time.Second
 	)
 	q := startQuorum(t, 3, keepsAll, seed)
-	proxies := q.proxies(t, 2)
+	proxies := q.countingProxies(t, 2)
 	l := &counterLoad{clients: 8, keys: 20, seed: seed}
 	long := time.Duration(lasts)
 	least := 200
@@ -26,7 +26,10 @@ func TestEveryAcknowledgedChangeOfACounterCountsOnceWhateverHappensToAMinorityOf
 	}
 	q.lose(lossRate)
 	l.run(proxies)
-	faults := among(quorumFaults, "killed", "paused", "cut off")
+	faults := among(quorumFaults, "killed", "emptied", "paused", "cut off")
+	if torture() {
+		faults = append(faults, among(quorumFaults, "killed and emptied")...)
+	}
 	x := &suffering{quorum: q, faults: faults, rng: rand.New(rand.NewPCG(seed, 99)), recovered: counts(proxies), counters: true}
 	x.last(t, time.Now().Add(long))
 	l.end()
@@ -53,7 +56,8 @@ func coldKey(i int) string { return fmt.Sprint("counter:cold:", i) }
 func newColdScene(t *testing.T, emptied func(s *quorumServer)) *coldScene {
 	t.Helper()
 	q := startQuorum(t, 3, keepsAll, 0)
-	x := &coldScene{q, dial(t, q.proxies(t, 1)[0].Addr())}
+	q.patient = true
+	x := &coldScene{q, dial(t, q.countingProxies(t, 1)[0].Addr())}
 	q.servers[2].relay.Down() // nothing reaches it later
 	for i := range coldKeys {
 		eventually(t, "two servers agree", func() bool { return x.w.do("SET", coldKey(i), fmt.Sprint(i+10)) == "+OK\r\n" })

@@ -219,6 +219,17 @@ const (
 	fenceRegister   = "__ringmain:r:fence:"
 )
 
+// countingProxies starts n proxies in front of an initialised quorum, and waits until each
+// changes counters at every server.
+func (q *testQuorum) countingProxies(t testing.TB, n int) []*ringmain {
+	t.Helper()
+	list := q.startProxies(t, n)
+	for _, s := range q.servers {
+		eventually(t, "every server counts", func() bool { return counts(list)(s, time.Now()) })
+	}
+	return list
+}
+
 // counts reports whether every proxy changes a counter at a server.
 func counts(proxies []*ringmain) func(s *quorumServer, since time.Time) bool {
 	return func(s *quorumServer, _ time.Time) bool {
