@@ -83,7 +83,7 @@ func (s *model) pttl(key string) int64 {
 	return (e.expires - s.Now().Wall.Truncate(time.Millisecond)).Milliseconds()
 }
 
-func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+func bulk(text string) string { return "$" + strconv.Itoa(len(text)) + "\r\n" + text + "\r\n" }
 
 func (s *model) bulk(key string) string {
 	if v, ok := s.get(key); ok {
@@ -174,7 +174,7 @@ func (s *model) script(script *quorum.Script, args []string) string {
 	default:
 		reply = append(append([]string{bulk("ok")}, reply...), s.body(script, keys, args)...)
 	}
-	return fmt.Sprintf("*%d\r\n", len(reply)) + strings.Join(reply, "")
+	return "*" + strconv.Itoa(len(reply)) + "\r\n" + strings.Join(reply, "")
 }
 
 // body is what the scripts of this package do.

@@ -1,11 +1,11 @@
 package lock
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmain/quorum"
@@ -120,13 +120,16 @@ func (p *proxy) Send(server int, request []byte, to quorum.Receiver) {
 }
 
 // words are the arguments of a request.
-func words(request []byte) (all []string) {
-	_, rest, _ := bytes.Cut(request, []byte("\r\n"))
-	for len(rest) > 0 {
-		size, after, _ := bytes.Cut(rest[1:], []byte("\r\n"))
-		n, _ := strconv.Atoi(string(size))
-		all = append(all, string(after[:n]))
-		rest = after[n+2:]
+func words(request []byte) []string {
+	rest := string(request)
+	header, rest, _ := strings.Cut(rest, "\r\n")
+	n, _ := strconv.Atoi(header[1:])
+	all := make([]string, 0, n)
+	for range n {
+		end := strings.IndexByte(rest, '\r')
+		size, _ := strconv.Atoi(rest[1:end])
+		all = append(all, rest[end+2:end+2+size])
+		rest = rest[end+size+4:]
 	}
 	return all
 }

@@ -17,15 +17,7 @@ type world struct {
 type event struct {
 	at     time.Duration
 	number int
-	f      func() // nil: stopped
-	index  int
-}
-
-// Stop implements quorum.Timer.
-func (e *event) Stop() bool {
-	was := e.f != nil
-	e.f = nil
-	return was
+	f      func()
 }
 
 type events []*event
@@ -44,24 +36,20 @@ func (q *events) Pop() any {
 }
 
 // after has something happen once d has passed.
-func (w *world) after(d time.Duration, f func()) *event {
-	e := &event{at: w.now + max(d, 0), number: w.number, f: f}
+func (w *world) after(d time.Duration, f func()) {
+	heap.Push(&w.events, &event{at: w.now + max(d, 0), number: w.number, f: f})
 	w.number++
-	heap.Push(&w.events, e)
-	return e
 }
 
 // step has the next thing happen, if there is one before end.
 func (w *world) step(end time.Duration) bool {
-	for len(w.events) > 0 && w.events[0].at <= end {
-		e := heap.Pop(&w.events).(*event)
-		if f := e.f; f != nil {
-			w.now, e.f = e.at, nil
-			f()
-			return true
-		}
+	if len(w.events) == 0 || w.events[0].at > end {
+		return false
 	}
-	return false
+	e := heap.Pop(&w.events).(*event)
+	w.now = e.at
+	e.f()
+	return true
 }
 
 // pass lets time go by.
@@ -106,7 +94,26 @@ func (m *machine) Now() quorum.Instant {
 }
 
 func (m *machine) After(d time.Duration, f func()) quorum.Timer {
-	return m.w.after(time.Duration(float64(d)/m.rate), func() { m.do(f) })
+	a := &alarm{f: f}
+	m.w.after(time.Duration(float64(d)/m.rate), func() { m.do(a.ring) })
+	return a
+}
+
+// alarm is a timer of a machine: it can be stopped until it has rung there.
+type alarm struct{ f func() }
+
+func (a *alarm) ring() {
+	if f := a.f; f != nil {
+		a.f = nil
+		f()
+	}
+}
+
+// Stop implements quorum.Timer.
+func (a *alarm) Stop() bool {
+	was := a.f != nil
+	a.f = nil
+	return was
 }
 
 // do has something happen on the machine.
@@ -134,5 +141,6 @@ func (m *machine) resume() {
 // step sets the wall's clock.
 func (m *machine) step(by time.Duration) { m.wall += by }
 
-// suspend is a pause in which the monotonic clock stands still: it is told afterwards.
+// stoodStill tells that the monotonic clock has not gone on for so long, as when a machine is
+// suspended.
 func (m *machine) stoodStill(d time.Duration) { m.monotonic -= time.Duration(float64(d) * m.rate) }
