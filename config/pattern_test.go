@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const agreed = `pools: {main: {nodes: [{name: a, address: "10.0.0.1:7001"}]}}
@@ -225,5 +226,20 @@ func TestQuorumsLocksAndCountersAreWarnedOf(t *testing.T) {
 		if strings.Contains(got, "hunter2") {
 			t.Errorf("%s: a password is shown", name)
 		}
+	}
+}
+
+func TestFarTooManyPatternsAreRefusedAtOnce(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("pools: {main: {embedded: 1}}\nlocks:\n")
+	for i := range 15_000 {
+		fmt.Fprintf(&b, "  - {keys: 'l%d:*'}\n", i)
+	}
+	start := time.Now()
+	if _, err := Parse("f", []byte(b.String())); err == nil || !strings.Contains(err.Error(), "locks: must be at most 100 patterns, are 15000") {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

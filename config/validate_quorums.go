@@ -233,6 +233,9 @@ func (v *validator) repairs(c *Config) {
 
 // quorumWarnings are those of quorums, locks and counters.
 func (v *validator) quorumWarnings(c *Config, d *decoder) {
+	if len(c.Quorums) > maxQuorums || len(c.Locks) > maxPatterns || len(c.Counters) > maxPatterns {
+		return // that is a fault, and to compare all with each other would take long
+	}
 	patterns := c.Patterns()
 	for _, name := range slices.Sorted(maps.Keys(c.Quorums)) {
 		q, path := c.Quorums[name], join("quorums", name)
