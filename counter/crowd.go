@@ -8,52 +8,62 @@ import (
 
 // Clients that wait for each reply come back in step. Those of one round find the next one,
 // with the commands of the others, under way already; so two crowds take turns, and each
-// round carries half of what it could. Therefore a round of a busy register waits a moment
-// for those who were just told an outcome, if it is seen to pay: it does where they all come
-// back soon and hardly anybody comes beside them. Otherwise it is tried ever more seldom.
-
+// round carries half of all. Therefore a round of a busy register waits a moment for some of
+// those who were just told an outcome.
+//
+// It waits for a part that is a little more than half of the clients. The rest come while it
+// is under way: were it to wait for all, nothing else would happen meanwhile. And where
+// commands come at their own pace rather than in reply, a smaller part would be there by
+// itself, and a larger one would take ever longer: what has come in a wait and a round is
+// taken for the crowd then. With 5/8, that waits for 2/3 of a round's time.
 const (
+	waitedFor, ofAll = 5, 8
 	// gatherFor bounds the wait.
 	gatherFor = 3 * time.Millisecond
 	// leastCrowd is how many commands must be expected for it.
 	leastCrowd = 4
-	// mostSkips bounds how many rounds begin without waiting after it did not pay.
+	// mostSkips bounds how many rounds begin without waiting after it was in vain.
 	mostSkips = 1024
 )
 
 // crowd is what a proposer expects of its clients.
 type crowd struct {
-	expected int            // commands: those told by the last round, and those waiting then
-	since    quorum.Instant // when that was
-	timer    quorum.Timer   // pending while the proposer waits for them
-	full     bool           // the round under way has them all
-	skips    int            // rounds that begin at once after the next wait that does not pay
+	// expected is how many commands the last rounds have told and left waiting: the most of
+	// them, and a little less with each round, since some clients are always on their way.
+	expected int
+	since    quorum.Instant // when a round ended last
+	timer    quorum.Timer   // pending while the proposer waits
+	skips    int            // rounds that begin at once after the next wait in vain
 	skip     int            // and that still do
 }
 
-// enough is how many commands a round waits for: nearly all.
-func (c *crowd) enough() int { return c.expected - c.expected/8 }
+// enough is how many commands a round waits for.
+func (c *crowd) enough() int { return (c.expected*waitedFor + ofAll - 1) / ofAll }
 
 // gathers reports whether the next round is to wait.
 func (p *proposer) gathers() bool {
-	c := &p.crowd
-	switch n := len(p.queue); {
-	case p.phase != ready || !p.holds || p.live > 0 || n == 0:
+	c, n := &p.crowd, len(p.queue)
+	switch waits := c.timer != nil; {
+	case p.phase != ready || !p.holds || p.live > 0 || n == 0 || c.expected < p.e.leastCrowd:
 		return false
 	case n >= min(c.enough(), p.pattern.MaxBatch):
-		c.full = c.expected >= p.e.leastCrowd
+		if waits {
+			c.skips = 0
+		}
 		return false
-	case c.timer != nil:
+	case waits:
 		return true
-	case c.expected < p.e.leastCrowd || p.e.turn().Since(c.since) > gatherFor:
+	case p.e.turn().Since(c.since) > gatherFor: // they have gone
+		c.expected = 0
 		return false
 	case c.skip > 0:
 		c.skip--
 		return false
 	}
 	c.timer = p.e.clock.After(gatherFor, func() {
-		c.timer = nil
-		c.disappoints()
+		c.timer, c.expected = nil, 0
+		c.skips = min(max(1, 2*c.skips), mostSkips)
+		c.skip = c.skips
 		p.advance()
 	})
 	return true
@@ -69,16 +79,5 @@ func (c *crowd) begins() {
 
 // told tells that a round's commands have their outcome, and how many came meanwhile.
 func (c *crowd) told(commands, waiting int, now quorum.Instant) {
-	switch {
-	case c.full && waiting > commands/4:
-		c.disappoints() // they are others: waiting would only make them more
-	case c.full:
-		c.skips = 0
-	}
-	c.expected, c.since, c.full = commands+waiting, now, false
-}
-
-func (c *crowd) disappoints() {
-	c.skips = min(max(1, 2*c.skips), mostSkips)
-	c.skip, c.full = c.skips, false
+	c.expected, c.since = max(commands+waiting, c.expected-(c.expected+31)/32), now
 }

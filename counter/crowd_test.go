@@ -60,32 +60,30 @@ func (s *street) answer() {
 	s.end()
 }
 
-func TestClientsThatComeBackInStepShareOneRound(t *testing.T) {
+func TestClientsThatComeBackInStepDoNotTakeTurnsInTwoCrowds(t *testing.T) {
 	s := newStreet()
 	s.come(8)
 	s.come(8) // while the others' round is under way
 	s.answer()
-	if len(s.asked) != 0 {
-		t.Fatal("a round begins for those who have waited, though the others are about to come back")
-	}
-	s.come(8)
 	before := s.engine.Stats()
 	for range 10 {
-		s.answer()
-		s.come(7)
-		s.come(8)
-		if len(s.asked) != 3 {
-			t.Fatal("no round begins though nearly all are there")
+		if len(s.asked) != 0 {
+			t.Fatal("a round begins for half of the clients, though the others are about to come back")
 		}
 		s.come(1)
-		s.answer()
 		if len(s.asked) != 0 {
-			t.Fatal("a round begins for one")
+			t.Fatal("a round begins for 9 of 16")
 		}
-		s.come(15)
+		s.come(1)
+		if len(s.asked) != 3 {
+			t.Fatal("no round begins for 10 of 16")
+		}
+		s.come(6)
+		s.answer()
+		s.come(2)
 	}
-	if got := s.engine.Stats().Rounds - before.Rounds; got != 20 {
-		t.Errorf("%d rounds for 20 times 16 clients", got)
+	if got := s.engine.Stats().Rounds - before.Rounds; got != 10 {
+		t.Errorf("%d rounds for 10 times 10 commands", got)
 	}
 }
 
@@ -115,18 +113,38 @@ func TestAfterAPauseNobodyIsExpected(t *testing.T) {
 	}
 }
 
-func TestRoundsSeldomWaitWhereThereAreAlwaysOthers(t *testing.T) {
+func TestWhoComesInVainIsWaitedForEverMoreSeldom(t *testing.T) {
 	s := newStreet()
-	s.come(8)
 	waits := 0
 	for range 500 {
-		s.come(8) // others, while the round is under way
+		s.come(8)
+		s.come(1)
 		if s.answer(); len(s.asked) == 0 {
 			waits++
-			s.come(8) // which do not come back, but others do
+			s.clock.pass(gatherFor)
 		}
+		s.answer()
 	}
 	if waits < 2 || waits > 20 {
 		t.Errorf("%d of 500 rounds have waited", waits)
+	}
+}
+
+func TestWaitingDoesNotGrowWhereCommandsComeAtTheirOwnPace(t *testing.T) {
+	const ticks, perRound = 10_000, 8 // a command comes with each tick
+	s := newStreet()
+	since := 0
+	for range ticks {
+		s.clock.pass(100 * time.Microsecond)
+		if s.come(1); len(s.asked) == 0 {
+			continue
+		}
+		if since++; since == perRound {
+			since = 0
+			s.answer()
+		}
+	}
+	if most := ticks / s.engine.Stats().Rounds; most < perRound || most > 3*perRound {
+		t.Errorf("a round carries %d commands, where %d come in its time", most, perRound)
 	}
 }

@@ -80,7 +80,7 @@ var mutants = map[string]uint64{
 	"less than a majority":                  0,
 	"one incarnation for all":               0,
 	"promises are not kept":                 2,
-	"copied without a promise":              23,
+	"copied without a promise":              39,
 	"no floor":                              13608,
 	"registers of one server":               4426,
 	"the mark of a repair is not looked at": 34434,
