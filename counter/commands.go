@@ -15,7 +15,7 @@ import (
 func (e *Engine) Do(c quorum.Command, done func(reply []byte)) (cancel func()) {
 	p := &e.patterns[c.Pattern]
 	refuse := func(text string) { done(failure(text).append(nil, c.Protocol)) }
-	w, all, text := parse(c)
+	w, all, text := parse(&c)
 	switch {
 	case text == unknown:
 		refuse("ERR '" + c.Name + "' is not supported on counter keys (" + p.Name + "): they allow " + Allows)
@@ -58,7 +58,7 @@ const (
 
 // parse reads a command. all: it is one operation on each of several keys, whose results are joined.
 // text is an error for the client, or unknown.
-func parse(c quorum.Command) (w waiting, all bool, text string) {
+func parse(c *quorum.Command) (w waiting, all bool, text string) {
 	args := c.Args
 	arity := 2
 	switch c.Name {

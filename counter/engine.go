@@ -46,6 +46,10 @@ const (
 	// maxKeyLen bounds a key, since the servers keep it for good.
 	maxKeyLen = 1024
 
+	// maxRooms bounds how much room for commands is kept for its next use, and maxRoom how many
+	// commands there is room for in each.
+	maxRooms, maxRoom = 64, 8192
+
 	// sweepEvery is how often deadlines are looked at.
 	sweepEvery = 20 * time.Millisecond
 	// grace is how long commands wait while no majority can vote: so long may a reconnection
@@ -84,6 +88,7 @@ type Engine struct {
 	now       quorum.Instant // of the beginning of the turn
 	due, dued []*proposer    // that may begin a round; endTurn's own
 	name      []byte         // of a register, see there
+	rooms     [][]waiting    // for proposers that get work
 
 	stats Stats
 }
@@ -159,6 +164,9 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	if w.op != opCopy {
 		owner.pattern, owner.passing = p, false
 	}
+	if owner.queue == nil {
+		owner.queue = e.room()
+	}
 	owner.queue = append(owner.queue, w)
 	e.sweepLater()
 	if owner.phase == ready {
@@ -207,16 +215,36 @@ func (e *Engine) endTurn() {
 func (e *Engine) rest(p *proposer) {
 	e.active.remove(p)
 	p.active = false
+	e.spare(p.queue)
+	e.spare(p.batch)
+	p.queue, p.batch = nil, nil
 	if !p.holds || p.passing {
 		delete(e.proposers, p.register[0])
 		return
 	}
-	p.queue, p.batch = nil, nil
 	e.idle.push(p)
 	if e.idle.n > maxIdle {
 		oldest := e.idle.first()
 		e.idle.remove(oldest)
 		delete(e.proposers, oldest.register[0])
+	}
+}
+
+// room is for commands that wait, empty; spare takes it back when it is empty again, with
+// nothing in it behind its end.
+func (e *Engine) room() []waiting {
+	n := len(e.rooms)
+	if n == 0 {
+		return nil
+	}
+	q := e.rooms[n-1]
+	e.rooms = e.rooms[:n-1]
+	return q
+}
+
+func (e *Engine) spare(q []waiting) {
+	if cap(q) > 0 && cap(q) <= maxRoom && len(e.rooms) < maxRooms {
+		e.rooms = append(e.rooms, q[:0])
 	}
 }
 

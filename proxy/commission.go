@@ -33,7 +33,7 @@ type commission struct {
 // underContract carries out a command one of whose keys at least is under a contract. It
 // reports whether that is so, and whether the command has to wait.
 func (s *Session) underContract(cmd *command.Command, r *resp.Request, size int) (handled, waits bool) {
-	contract, text := s.contractFor(cmd, r.Args)
+	contract, keys, text := s.contractFor(cmd, r.Args)
 	switch {
 	case cmd.ID() == watchID && s.inMulti(): // which is refused whatever the keys are
 		return false, false
@@ -48,23 +48,25 @@ func (s *Session) underContract(cmd *command.Command, r *resp.Request, size int)
 	case cmd.ID() == watchID:
 		s.guardKey(contract, r.Args)
 	default:
-		return true, !s.commit(contract, cmd, r, size)
+		return true, !s.commit(contract, cmd, r, keys, size)
 	}
 	return true, false
 }
 
 // contractFor is the contract of a request's keys, if one of them at least has one; nil: all are
-// plain keys, or no server would find any. text is that of the error with which the request is
-// refused, or "".
-func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Contract, text string) {
+// plain keys, or no server would find any. positions are those of the keys, until the next call.
+// text is that of the error with which the request is refused, or "".
+func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Contract, positions []int, text string) {
 	switch cmd.Policy {
 	case command.Forward, command.SameServer, command.SumInts, command.MultiGet, command.MultiSet, command.Transaction, command.Contract:
 	default:
-		return nil, ""
+		return nil, nil, ""
 	}
+	positions = s.core.positions[:0]
 	var its, other []byte // a key of the contract's, and one that is none
 	keys := cmd.KeyPositions(args)
 	for i, ok := keys.Next(); ok; i, ok = keys.Next() {
+		positions = append(positions, i)
 		switch found := s.core.contractOf(args[i]); {
 		case found == nil, contract != nil && found != contract:
 			if other == nil {
@@ -74,9 +76,12 @@ func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Co
 			contract, its = found, args[i]
 		}
 	}
+	if cap(positions) <= keptOrder {
+		s.core.positions = positions
+	}
 	switch {
 	case contract == nil || keys.Invalid():
-		return nil, ""
+		return nil, nil, ""
 	case other != nil:
 		text = s.refusal(contract, cmd, its, " together with "+s.shown(other), "such keys stand in a command by themselves")
 	case s.client.Database != 0:
@@ -84,7 +89,7 @@ func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Co
 	case cmd.Flags&command.ReadOnly != 0 && s.mayKeep(its):
 		text = s.refusal(contract, cmd, its, "", "the client may keep a copy of what it reads (CLIENT TRACKING), and would not be told when such a key changes")
 	}
-	return contract, text
+	return contract, positions, text
 }
 
 // refusal is the text of an error: on which key, with what, a command is not supported, and why.
@@ -133,7 +138,7 @@ func (s *Session) mayKeep(key []byte) bool {
 
 // commit has a command carried out whose keys are all of one contract. It reports false if it
 // has to wait.
-func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Request, size int) bool {
+func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Request, keys []int, size int) bool {
 	blocks := cmd.Blocks(r.Args)
 	switch {
 	case (blocks || contract.Kind == KindLock) && !s.settled():
@@ -142,14 +147,7 @@ func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Reque
 		s.hangUp()
 		return true
 	}
-	call := ContractCall{Name: cmd.Name, Args: r.Args, Keys: s.core.positions[:0], Protocol: s.client.Protocol}
-	keys := cmd.KeyPositions(r.Args)
-	for i, ok := keys.Next(); ok; i, ok = keys.Next() {
-		call.Keys = append(call.Keys, i)
-	}
-	if cap(call.Keys) <= keptOrder {
-		s.core.positions = call.Keys
-	}
+	call := ContractCall{Name: cmd.Name, Args: r.Args, Keys: keys, Protocol: s.client.Protocol}
 	switch cmd.ID() {
 	case evalID, evalROID:
 		s.core.scripts.keep(r.Args[1]) // for a later EVALSHA

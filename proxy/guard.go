@@ -92,7 +92,7 @@ func (g *guard) learn(reply []byte) {
 // enqueueUnderContract takes a command into the transaction, or refuses it, if one of its keys
 // is under a contract or a lock is watched. It reports whether that is so.
 func (s *Session) enqueueUnderContract(cmd *command.Command, r *resp.Request) bool {
-	contract, text := s.contractFor(cmd, r.Args)
+	contract, _, text := s.contractFor(cmd, r.Args)
 	g := s.tx.guard
 	switch {
 	case contract == nil && g == nil:
