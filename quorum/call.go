@@ -148,7 +148,7 @@ func (o *call) Replied(reply []byte) {
 	s := o.s
 	if o.epoch != s.epoch {
 		// Another process has answered, or one that was given up as another's.
-		o.end(Answer{Outcome: Unknown, Reason: "was restarted meanwhile"})
+		o.end(Answer{Outcome: Unknown, Reason: restarted})
 		return
 	}
 	if text, is := resp.ErrorText(reply); is {

@@ -16,8 +16,11 @@ type Refilling interface {
 }
 
 const (
-	// repairEvery is the pause after a repair that has failed, or that another proxy makes.
-	repairEvery = 3 * time.Second
+	// repairEvery is the pause after a repair that has failed, or that another proxy makes. With
+	// each failure in a row of one server it doubles, up to repairSeldom: each attempt uses
+	// something up, if only room in the log.
+	repairEvery  = 3 * time.Second
+	repairSeldom = time.Minute
 	// renewEvery is how often a repair's mark is prolonged, beside what the copying does.
 	renewEvery = 2 * time.Second
 )
@@ -37,9 +40,10 @@ type repair struct {
 	over  bool
 }
 
-// mend begins to repair a server, if there is one to be repaired that can be.
+// mend begins to repair a server, if there is one to be repaired that can be: of several the one
+// that has waited longest, so that one that cannot be keeps no other one waiting.
 func (q *Set) mend() {
-	if q.Refill == nil || q.Persistence != FsyncAlways || q.repair != nil || q.Clock.Now().Monotonic < q.mendAt {
+	if q.Refill == nil || q.Persistence != FsyncAlways || q.repair != nil {
 		return
 	}
 	whole := 0
@@ -49,7 +53,8 @@ func (q *Set) mend() {
 		case q.Link.Down(s.index) != "":
 		case s.unfitNow() == "":
 			whole++
-		case s.unfit == noIdentity || s.unfit == hasData: // which may have been emptied
+		case s.unfit != noIdentity && s.unfit != hasData: // one with data may have been emptied
+		case s.mendAt <= s.now() && (lost == nil || s.mendAt < lost.mendAt):
 			lost = s
 		}
 	}
@@ -70,7 +75,7 @@ func (r *repair) marked(reply []byte, failed string) {
 	switch {
 	case q.repair != r:
 	case r.s.epoch != r.epoch:
-		r.fail("was restarted meanwhile")
+		r.fail(restarted)
 	case failed != "":
 		r.fail(failed)
 	case refused:
@@ -91,6 +96,8 @@ func (r *repair) marked(reply []byte, failed string) {
 		r.s.tell()
 	}
 }
+
+const restarted = "was restarted meanwhile"
 
 const hasData = "has no identity, but data of unknown origin: it is not repaired unless it is emptied (FLUSHALL)"
 
@@ -141,7 +148,7 @@ func (r *repair) copied(err error) {
 		r.fail(err.Error())
 		return
 	case s.epoch != r.epoch:
-		r.fail("was restarted meanwhile")
+		r.fail(restarted)
 		return
 	}
 	id := Identity{Set: q.set, Index: s.index, Nodes: q.Nodes, Generation: q.Random()}
@@ -165,6 +172,7 @@ func (r *repair) finished(reply []byte, failed string) {
 	done, _ := resp.Integer(reply)
 	switch {
 	case done == 1:
+		s.mendFailed = 0
 		q.Log.Info("server of a quorum is repaired", "quorum", q.Name, "server", s.name, "registers", r.registers(),
 			"after", (s.now() - r.began).Round(time.Millisecond))
 		q.Repaired++
@@ -181,6 +189,9 @@ func (r *repair) finished(reply []byte, failed string) {
 func (r *repair) fail(reason string) {
 	q := r.s.q
 	if q.repair == r {
+		if reason != RepairLost && reason != restarted {
+			r.s.mendFailed++
+		}
 		q.Log.Warn("server of a quorum is not repaired: another attempt follows", "quorum", q.Name, "server", r.s.name, "because", reason)
 	}
 	r.end()
@@ -193,7 +204,7 @@ func (r *repair) end() {
 		return
 	}
 	q.repair = nil
-	q.mendAt = q.Clock.Now().Monotonic + repairEvery
+	r.s.mendAt = r.s.now() + min(repairEvery<<min(max(r.s.mendFailed-1, 0), 10), repairSeldom)
 	if r.renew != nil {
 		r.renew.Stop()
 	}

@@ -19,9 +19,11 @@ func (c *copying) Copied() int { return 7 }
 func (c *copying) Stop()       { c.stopped = true }
 
 // repaired is a bench whose set repairs its servers; started are the refills that have begun.
-func repaired(t *testing.T) (b *bench, started *[]*copying) {
+func repaired(t *testing.T) (b *bench, started *[]*copying) { return repairedOf(t, 3) }
+
+func repairedOf(t *testing.T, servers int) (b *bench, started *[]*copying) {
 	started = &[]*copying{}
-	b = newBench(t, 3, FsyncAlways, func(s *Settings) {
+	b = newBench(t, servers, FsyncAlways, func(s *Settings) {
 		s.Refill = func(server int, mark string, done func(error)) Refilling {
 			c := &copying{server: server, mark: mark, done: done}
 			*started = append(*started, c)
@@ -126,4 +128,57 @@ func TestNothingIsRepairedThatMustNotBe(t *testing.T) {
 	b.models[1].keys = map[string]string{}
 	b.clock.pass(time.Minute)
 	b.expectBarred(1, Register, noIdentity)
+}
+
+func TestAServerThatCannotBeRepairedKeepsNoOtherWaiting(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		last func(b *bench, m *model)
+	}{
+		{"foreign data", func(_ *bench, m *model) { m.keys = map[string]string{"session:1": "x"} }},
+		{"no room", func(_ *bench, m *model) { m.keys, m.refuses["EVAL"] = map[string]string{}, "OOM no room" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b, started := repairedOf(t, 5)
+			b.models[1].keys = map[string]string{}
+			test.last(b, b.models[4])
+			b.clock.pass(10 * time.Second)
+			if len(*started) != 1 || (*started)[0].server != 1 {
+				t.Fatalf("%d refills", len(*started))
+			}
+			(*started)[0].done(nil)
+			b.expectBarred(1, Register, "")
+		})
+	}
+}
+
+func TestARepairThatAlwaysFailsIsTriedEverMoreSeldom(t *testing.T) {
+	b, started := repaired(t)
+	b.models[1].keys = map[string]string{}
+	failed := 0
+	fail := func(d time.Duration) {
+		for range d / beat {
+			b.clock.pass(beat)
+			for ; failed < len(*started); failed++ {
+				delete(b.models[1].keys, RepairKey) // which expires
+				(*started)[failed].done(errors.New("refuses the script counter copy: OOM"))
+			}
+		}
+	}
+	fail(repairEvery + 2*beat)
+	if failed != 2 {
+		t.Errorf("%d attempts in the first seconds", failed)
+	}
+	fail(time.Hour)
+	if failed < 50 || failed > 75 {
+		t.Errorf("%d attempts in an hour", failed)
+	}
+	b.clock.pass(repairSeldom + beat)
+	(*started)[failed].done(nil)
+	b.expectBarred(1, Register, "")
+	b.models[1].keys = map[string]string{}
+	b.clock.pass(repairEvery + beat)
+	if len(*started) != failed+2 {
+		t.Error("a server that was repaired has to wait for what went wrong before")
+	}
 }

@@ -54,6 +54,11 @@ type server struct {
 	kept  time.Duration
 	watch watch
 
+	// mendAt is when the next repair may begin, by the monotonic clock, mendFailed how many have
+	// failed in a row.
+	mendAt     time.Duration
+	mendFailed int
+
 	// trouble is why the last call was not answered; "": it was.
 	trouble string
 	// beats counts them since a vote has told of the server, age since it was examined.
@@ -157,7 +162,7 @@ func (s *server) forget() {
 		return
 	}
 	if r := s.q.repair; r != nil && r.s == s {
-		r.fail("was restarted meanwhile")
+		r.fail(restarted)
 	}
 	s.runID = ""
 	s.epoch++

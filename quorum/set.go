@@ -69,14 +69,12 @@ type Set struct {
 	Settings
 	servers []*server
 	// set is the identity's Set that a majority of the servers has shown; "": none has yet.
-	set   string
-	timer Timer
-	free  []*call // to be used again
-	out   []byte  // a request is put together here
-	ended bool
-	// repair is under way; nil: none is, and the next one may begin at mendAt.
-	repair *repair
-	mendAt time.Duration
+	set    string
+	timer  Timer
+	free   []*call // to be used again
+	out    []byte  // a request is put together here
+	ended  bool
+	repair *repair // under way; nil: none is
 	// Repaired is how many servers were repaired.
 	Repaired uint64
 }
