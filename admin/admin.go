@@ -58,6 +58,7 @@ type Server struct{ Pool, Node string }
 type Admin struct {
 	opt       Options
 	loops     []*watched
+	readers   *readers // of loops
 	registry  *prometheus.Registry
 	phase     atomic.Int32
 	all, open http.Handler       // the routes of Serve and of ServeProbes
@@ -74,6 +75,7 @@ func New(opt Options) *Admin {
 	for i, l := range opt.Loops {
 		a.loops = append(a.loops, newWatched(i, l))
 	}
+	a.readers = newReaders(a.loops)
 	probes := map[string]http.Handler{
 		"/livez":   http.HandlerFunc(a.livez),
 		"/readyz":  http.HandlerFunc(a.readyz),

@@ -47,6 +47,10 @@ func (a *Admin) api(w http.ResponseWriter, r *http.Request) {
 		if allow(w, r, http.MethodGet, http.MethodHead) {
 			reply(w, http.StatusOK, map[string]any{"pools": a.opt.Operator.Pools()})
 		}
+	case len(path) == 1 && path[0] == "quorums":
+		if allow(w, r, http.MethodGet, http.MethodHead) {
+			reply(w, http.StatusOK, map[string]any{"quorums": a.quorums(time.Now())})
+		}
 	case len(path) == 3 && path[0] == "pools" && path[2] == "adopt":
 		a.change(w, r, func(ctx context.Context, empty bool) error { return a.opt.Operator.Adopt(ctx, path[1], empty) }, "empty")
 	case len(path) == 5 && path[0] == "pools" && path[2] == "nodes" && path[4] == "drain":

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ringmain/metric"
+	"ringmain/quorum"
 )
 
 // maxScrapes is how many answers with metrics are made at a time; who else asks is
@@ -22,7 +23,7 @@ func (a *Admin) metrics() http.Handler {
 	a.registry.MustRegister(
 		collectors.NewGoCollector(),
 		&seldom{Collector: collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})},
-		newCollector(&a.opt, a.loops))
+		newCollector(&a.opt, a.readers))
 	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
 		// Without an ErrorLog: whoever reaches the listener could fill the log by
 		// going away in the middle.
@@ -35,15 +36,13 @@ func (a *Admin) metrics() http.Handler {
 // collector gives Prometheus what the loops have counted.
 type collector struct {
 	opt    *Options
-	loops  []*watched
+	loops  *readers
 	labels []string // of the loops
-	// round holds a token while the loops are read.
-	round chan struct{}
 }
 
-func newCollector(opt *Options, loops []*watched) *collector {
-	c := &collector{opt: opt, loops: loops, round: make(chan struct{}, 1)}
-	for _, l := range loops {
+func newCollector(opt *Options, loops *readers) *collector {
+	c := &collector{opt: opt, loops: loops}
+	for _, l := range loops.all {
 		c.labels = append(c.labels, strconv.Itoa(l.index))
 	}
 	return c
@@ -58,9 +57,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	c.round <- struct{}{}
-	readings, fresh := read(c.loops)
-	<-c.round
+	readings, fresh := c.loops.read()
 	e := emitter{out}
 	e.gauge(descs.build, 1, c.opt.Version, runtime.Version())
 	if c.opt.Process != nil {
@@ -68,6 +65,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for i, r := range readings {
 		e.loop(r, fresh[i], c.labels[i])
+		if r != nil {
+			for k := range r.Quorums {
+				e.quorum(&r.Quorums[k])
+			}
+		}
 	}
 	servers := c.opt.Servers()
 	total := sum(readings, len(c.opt.Families), len(servers))
@@ -143,6 +145,40 @@ func (e emitter) server(s *ServerStats, name Server) {
 	}
 	e.histogram(descs.serverDuration, &s.Duration, fine, name.Pool, name.Node)
 }
+
+func (e emitter) quorum(q *QuorumStats) {
+	for i := range q.Servers {
+		s := &q.Servers[i]
+		node := strings.ToValidUTF8(s.Name, "?")
+		for _, state := range quorumStates {
+			e.gauge(descs.quorumState, oneIf(s.State == state), q.Name, node, state)
+		}
+		for outcome, n := range s.Calls {
+			e.counter(descs.quorumCalls, n, q.Name, node, outcomes[outcome])
+		}
+		e.gauge(descs.quorumInFlight, float64(s.InFlight), q.Name, node)
+		e.counter(descs.quorumJumps, s.Jumps, q.Name, node)
+	}
+	e.counter(descs.quorumRepairs, q.Repaired, q.Name)
+	e.counter(descs.lockAcquisitions, q.Locks.Granted, q.Name, "granted")
+	e.counter(descs.lockAcquisitions, q.Locks.Held, q.Name, "held")
+	e.counter(descs.lockAcquisitions, q.Locks.Failed, q.Name, "failed")
+	e.counter(descs.lockSplits, q.Locks.Splits, q.Name)
+	e.counter(descs.lockExtended, q.Locks.Extended, q.Name)
+	e.counter(descs.lockReleased, q.Locks.Released, q.Name)
+	e.gauge(descs.lockWaiting, float64(q.Locks.Waiting), q.Name)
+	e.counter(descs.counterCommands, q.Counters.Commands, q.Name)
+	e.counter(descs.counterRounds, q.Counters.Rounds, q.Name)
+	e.counter(descs.counterConflicts, q.Counters.Conflicts, q.Name)
+	e.counter(descs.counterFailures, q.Counters.NoQuorum, q.Name, "noquorum")
+	e.counter(descs.counterFailures, q.Counters.Uncertain, q.Name, "uncertain")
+	e.gauge(descs.counterWaiting, float64(q.Counters.Waiting), q.Name)
+}
+
+var (
+	quorumStates = []string{quorum.StateVotes, quorum.StateQuarantine, quorum.StateRepair, quorum.StateBarred, quorum.StateDown}
+	outcomes     = [...]string{quorum.Done: "done", quorum.NotDone: "not_done", quorum.Unknown: "unknown"}
+)
 
 // How many of a histogram's bounds become one of Prometheus': each is a series, of
 // every sidecar there is. Bounds are then a factor of 2 or of 4 apart.

@@ -17,6 +17,12 @@ type descriptions struct {
 	loopUp, iterations, posted, lag *prometheus.Desc
 
 	buffers, bufferLimit *prometheus.Desc
+
+	quorumState, quorumCalls, quorumInFlight, quorumJumps, quorumRepairs *prometheus.Desc
+
+	lockAcquisitions, lockSplits, lockExtended, lockReleased, lockWaiting *prometheus.Desc
+
+	counterCommands, counterRounds, counterConflicts, counterFailures, counterWaiting *prometheus.Desc
 }
 
 var descs = describe()
@@ -57,6 +63,26 @@ func describe() *descriptions {
 
 	d.buffers = d.add("buffer_bytes", "Bytes that the buffers of all connections hold.")
 	d.bufferLimit = d.add("buffer_limit_bytes", "Bytes that they may hold (limits.memory).")
+
+	d.quorumState = d.add("quorum_server_state", "Is 1 for the state that the server of a quorum is in, else 0: votes, quarantine (no vote on locks), "+
+		"repair, barred (it is not what it must be), down.", "quorum", "node", "state")
+	d.quorumCalls = d.add("quorum_calls_total", "Scripts for the server of a quorum, by outcome. not_done was not executed, unknown may have been.",
+		"quorum", "node", "outcome")
+	d.quorumInFlight = d.add("quorum_calls_in_flight", "Scripts that await their answers.", "quorum", "node")
+	d.quorumJumps = d.add("quorum_clock_jumps_total", "Jumps of the server's clock.", "quorum", "node")
+	d.quorumRepairs = d.add("quorum_repairs_total", "Servers of the quorum that were filled again.", "quorum")
+
+	d.lockAcquisitions = d.add("lock_acquisitions_total", "Locks that were asked for, by result. failed found no majority, or not in time.", "quorum", "result")
+	d.lockSplits = d.add("lock_split_votes_total", "Votes on a lock that gave nobody a majority.", "quorum")
+	d.lockExtended = d.add("lock_extensions_total", "Locks that were extended.", "quorum")
+	d.lockReleased = d.add("lock_releases_total", "Locks that were released.", "quorum")
+	d.lockWaiting = d.add("lock_clients_waiting", "Clients that wait for a lock (RINGMAIN.LOCK with WAIT).", "quorum")
+	d.counterCommands = d.add("counter_commands_total", "Commands on one counter each, and numbers of locks.", "quorum")
+	d.counterRounds = d.add("counter_rounds_total", "Rounds of questions to all servers; one carries all commands on a counter that wait.", "quorum")
+	d.counterConflicts = d.add("counter_conflicts_total", "Rounds in which another proxy was ahead.", "quorum")
+	d.counterFailures = d.add("counter_failures_total", "Commands on counters that failed, by result: noquorum was not carried out, uncertain may have been.",
+		"quorum", "result")
+	d.counterWaiting = d.add("counter_commands_waiting", "Commands on counters that have no reply yet.", "quorum")
 	return d
 }
 

@@ -106,9 +106,24 @@ func (w *watched) ask() <-chan struct{} {
 	return answer
 }
 
+// readers reads loops.
+type readers struct {
+	all []*watched
+	// round holds a token while they are read.
+	round chan struct{}
+}
+
+func newReaders(all []*watched) *readers { return &readers{all, make(chan struct{}, 1)} }
+
 // read has all loops make copies, at the same time, and gives the latest of each,
-// nil for one that never made any, and whether it is new. It is called by one
-// goroutine at a time.
+// nil for one that never made any, and whether it is new.
+func (r *readers) read() (readings []*reading, fresh []bool) {
+	r.round <- struct{}{}
+	defer func() { <-r.round }()
+	return read(r.all)
+}
+
+// read is called by one goroutine at a time.
 func read(loops []*watched) (readings []*reading, fresh []bool) {
 	answers := make([]<-chan struct{}, len(loops))
 	for i, l := range loops {

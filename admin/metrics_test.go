@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"ringmain/metric"
+	"ringmain/quorum"
 )
 
 var update = flag.Bool("update", false, "write testdata/metrics.txt")
@@ -24,7 +25,9 @@ var update = flag.Bool("update", false, "write testdata/metrics.txt")
 // counted gives every number in stats another value, so that each can be told in
 // what is reported.
 func counted(families, servers, from int) LoopStats {
-	s := LoopStats{Commands: make([]metric.Commands, families), Servers: make([]ServerStats, servers)}
+	s := LoopStats{Commands: make([]metric.Commands, families), Servers: make([]ServerStats, servers), Quorums: []QuorumStats{{Status: quorum.Status{
+		Name: fmt.Sprintf("safe-%d", from), Servers: []quorum.ServerStatus{{Name: "127.0.0.1:7201", State: quorum.StateVotes}, {Name: "127.0.0.1:7202", State: quorum.StateDown}},
+	}}}}
 	next := from
 	number(reflect.ValueOf(&s).Elem(), &next)
 	return s
@@ -200,6 +203,7 @@ func TestWhatALoopCountsBeyondTheNamedIsLeftOut(t *testing.T) {
 	a := newAdmin(l)
 	before := strings.Count(ours(a), "\n")
 	l.stats = counted(40, 40, 1)
+	l.stats.Quorums = nil
 	if after := strings.Count(ours(a), "\n"); after != before {
 		t.Errorf("%d lines, before %d", after, before)
 	}

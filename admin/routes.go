@@ -48,6 +48,7 @@ const indexText = `Ringmain
 /metrics    for Prometheus
 /version    as JSON
 /api/pools  pools and their servers, as JSON
+/api/quorums  quorums and their servers, as JSON
 `
 
 func index(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, indexText) }

@@ -1,6 +1,9 @@
 package admin
 
-import "ringmain/metric"
+import (
+	"ringmain/metric"
+	"ringmain/quorum"
+)
 
 // LoopStats is what one loop has counted since the start, and how it is now.
 type LoopStats struct {
@@ -17,6 +20,32 @@ type LoopStats struct {
 	Posted int
 	// Buffers is how many bytes the loop's connections hold.
 	Buffers int
+	// Quorums are those that the loop has.
+	Quorums []QuorumStats
+}
+
+// QuorumStats is a quorum, and what is counted of what it keeps.
+type QuorumStats struct {
+	quorum.Status
+	Locks    LockStats
+	Counters CounterStats
+}
+
+// LockStats are the locks of a quorum.
+type LockStats struct {
+	// Granted, Held (by others) and Failed (no majority, or too late) are acquisitions.
+	Granted, Held, Failed uint64
+	// Splits are votes without a majority for anybody.
+	Splits             uint64
+	Extended, Released uint64
+	Waiting            int // clients
+}
+
+// CounterStats are the counters of a quorum, with the numbers that locks get.
+type CounterStats struct {
+	Commands, Rounds, Conflicts uint64
+	NoQuorum, Uncertain         uint64
+	Waiting                     int // commands
 }
 
 // ServerStats is a server as one loop sees it.

@@ -65,6 +65,8 @@ type App struct {
 type worker struct {
 	loop *netLoop
 	core *proxy.Core
+	// quorums are those on this loop, and used on it.
+	quorums []*agreed
 }
 
 // New makes an App of a valid configuration. It starts nothing.

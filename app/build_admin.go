@@ -133,6 +133,9 @@ func (w *worker) Stats() admin.LoopStats {
 	for _, s := range counted.Servers {
 		stats.Servers = append(stats.Servers, admin.ServerStats{Server: s.Server, Down: s.Down, InFlight: s.InFlight, Queued: s.Queued, Leases: s.Leases})
 	}
+	for _, q := range w.quorums {
+		stats.Quorums = append(stats.Quorums, q.stats())
+	}
 	return stats
 }
 

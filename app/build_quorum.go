@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmain/admin"
 	"ringmain/backend"
 	"ringmain/config"
 	"ringmain/counter"
@@ -143,8 +144,24 @@ func (a *App) startQuorum(q *agreed) {
 			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop})
 		}
 	}
+	q.worker.quorums = append(q.worker.quorums, q)
 	q.link.open()
 	q.set.Start()
+}
+
+// stats are what is counted of the quorum.
+func (q *agreed) stats() admin.QuorumStats {
+	l := q.locks.Stats()
+	stats := admin.QuorumStats{Status: q.set.Status(), Locks: admin.LockStats{
+		Granted: l.Granted, Held: l.Held, Failed: l.Failed, Splits: l.Splits, Extended: l.Extended, Released: l.Released, Waiting: l.Waiting,
+	}}
+	if q.counters != nil {
+		c := q.counters.Stats()
+		stats.Counters = admin.CounterStats{
+			Commands: c.Commands, Rounds: c.Rounds, Conflicts: c.Conflicts, NoQuorum: c.NoQuorum, Uncertain: c.Uncertain, Waiting: c.Waiting,
+		}
+	}
+	return stats
 }
 
 // defaultDrift is how much clocks may differ where no lock says.

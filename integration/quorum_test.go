@@ -245,3 +245,39 @@ func TestProxiesWithOtherSettingsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStateOfAQuorumIsTold(t *testing.T) {
+	t.Parallel()
+	servers := startRedis(t, 3, durable...)
+	text := strings.Replace(quorumConfig(servers, "")+quorumCounters, "admin: {address: ''}", "admin: {address: '127.0.0.1:0'}", 1)
+	if code, said := quorumInit(t, text, "--at-once"); code != 0 {
+		t.Fatal(said)
+	}
+	r := startFrom(t, text)
+	w := dial(t, r.Addr())
+	increment(t, w, "counter:a")
+	eventually(t, "a lock is granted", func() bool { return w.do("SET", "lock:a", "t", "NX", "PX", "1000") == "+OK\r\n" })
+	if reply := w.do("SET", "lock:a", "u", "NX", "PX", "1000"); reply != "$-1\r\n" {
+		t.Errorf("a second holder gets %q", reply)
+	}
+	onServer(t, servers[0], "CONFIG", "SET", "appendfsync", "no")
+	servers[1].Kill()
+	eventually(t, "two servers are told of", func() bool {
+		status, body := r.get(t, "/api/quorums")
+		return status == 200 && strings.Contains(body, `"majority":2,"voting":1,`) &&
+			strings.Contains(body, `"state":"barred"`) && strings.Contains(body, `appendfsync is \"no\"`) && strings.Contains(body, `"state":"down"`)
+	})
+	_, metrics := r.get(t, "/metrics")
+	for _, line := range []string{
+		fmt.Sprintf("ringmain_quorum_server_state{node=%q,quorum=\"safe\",state=\"barred\"} 1\n", servers[0].Addr()),
+		fmt.Sprintf("ringmain_quorum_server_state{node=%q,quorum=\"safe\",state=\"down\"} 1\n", servers[1].Addr()),
+		fmt.Sprintf("ringmain_quorum_server_state{node=%q,quorum=\"safe\",state=\"votes\"} 1\n", servers[2].Addr()),
+		"ringmain_lock_acquisitions_total{quorum=\"safe\",result=\"granted\"} 1\n",
+		"ringmain_lock_acquisitions_total{quorum=\"safe\",result=\"held\"} 1\n",
+		"ringmain_counter_commands_total{quorum=\"safe\"} ",
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}

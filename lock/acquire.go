@@ -76,7 +76,11 @@ func (e *Engine) AcquireOrExtend(r Request, done func(Result)) (cancel func()) {
 
 // acquire is carried out within the gate.
 func (e *Engine) acquire(r Request, extend, told bool, done func(Result, *attempt)) {
-	a := &acquisition{e: e, r: r, terms: e.terms(r), extend: extend, told: told, done: done, retries: e.pattern(r).SplitRetries}
+	counted := func(result Result, t *attempt) {
+		e.stats.acquired(result.Verdict)
+		done(result, t)
+	}
+	a := &acquisition{e: e, r: r, terms: e.terms(r), extend: extend, told: told, done: counted, retries: e.pattern(r).SplitRetries}
 	a.try()
 }
 
@@ -151,6 +155,7 @@ func (t *attempt) decide() {
 	}
 	// A majority has answered, and no token can have one: the votes are split.
 	t.lose()
+	t.e.stats.Splits++
 	if t.retries == 0 {
 		t.done(Result{Verdict: No, Left: left}, t)
 		return

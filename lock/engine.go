@@ -43,6 +43,7 @@ type Engine struct {
 	waiters  map[string]*line
 	waiting  int
 	chores   int
+	stats    Stats
 	listing  bool // a List is under way
 }
 

@@ -72,6 +72,7 @@ func (e *Engine) Extend(r Request, done func(Result)) (cancel func()) {
 
 // extend is carried out within the gate.
 func (e *Engine) extend(r Request, done func(Result)) {
+	done = countYes(&e.stats.Extended, done)
 	if text := e.barred(quorum.Vote); text != "" {
 		done(failed(text))
 		return

@@ -46,7 +46,7 @@ func (e *Engine) Force(r Request, done func(Result)) (cancel func()) {
 // release is carried out within the gate.
 func (e *Engine) release(r Request, done func(Result)) {
 	n := e.servers.Len()
-	x := &release{e: e, r: r, ops: e.known(r.Keys, r.Token), rounds: make([]int, n), done: done}
+	x := &release{e: e, r: r, ops: e.known(r.Keys, r.Token), rounds: make([]int, n), done: countYes(&e.stats.Released, done)}
 	for range r.Keys {
 		x.states = append(x.states, make([]releaseState, n))
 	}

@@ -115,6 +115,7 @@ func (o *call) late() {
 // tell answers the caller, once.
 func (o *call) tell(a Answer) {
 	if done := o.done; done != nil {
+		o.s.counts[a.Outcome]++
 		o.done = nil
 		done(a)
 	}

@@ -64,8 +64,13 @@ type server struct {
 	// beats counts them since a vote has told of the server, age since it was examined.
 	beats, age int
 	examining  bool
-	again      bool   // examine once more, when that has ended
-	said       string // in the log
+	again      bool // examine once more, when that has ended
+
+	// told is what the log was told last, and stateSince when the state changed.
+	told       struct{ state, reason string }
+	stateSince time.Duration
+	counts     [Unknown + 1]uint64 // of answers, by their outcome
+	jumps      uint64
 }
 
 func (s *server) now() time.Duration { return s.q.Clock.Now().Monotonic }
@@ -187,36 +192,32 @@ func (s *server) looked(l sample) (jumped bool) {
 	}
 	s.q.Log.Warn("the clock of a server of a quorum has jumped, or this machine's", "quorum", s.q.Name, "server", s.name,
 		"by", jump.Round(time.Millisecond))
+	s.jumps++
 	s.isolate(s.q.quarantine(), "had its clock jump")
 	return true
 }
 
 // tell has the log say how the server is used, when that changes.
 func (s *server) tell() {
-	now, left := "", time.Duration(0)
-	if now = s.q.Link.Down(s.index); now == "" {
-		now = s.unfitNow()
-	}
-	if now == "" {
-		left, now = s.quarantined(s.now())
-		if left == 0 {
-			now = ""
-		}
-	}
-	if now == s.said {
+	state, reason := s.state()
+	if state == s.told.state && reason == s.told.reason {
 		return
 	}
-	before := s.said
-	s.said = now
+	if state != s.told.state {
+		s.stateSince = s.now()
+	}
+	before := s.told
+	s.told.state, s.told.reason = state, reason
 	log := s.q.Log.With("quorum", s.q.Name, "server", s.name)
 	switch {
-	case now == unseen && before == "", now == unsettled:
+	case reason == unseen && before.state == "", reason == unsettled:
 		// what comes next says more
-	case now == "":
+	case state == StateVotes:
 		log.Info("server of a quorum may vote")
-	case left > 0:
-		log.Warn("server of a quorum casts no vote for a time", "seconds", int64((left+time.Second-1)/time.Second), "because", "it "+now)
+	case state == StateQuarantine:
+		left, _ := s.quarantined(s.now())
+		log.Warn("server of a quorum casts no vote for a time", "seconds", int64((left+time.Second-1)/time.Second), "because", "it "+reason)
 	default:
-		log.Warn("server of a quorum may not vote", "because", "it "+now)
+		log.Warn("server of a quorum may not vote", "because", "it "+reason)
 	}
 }

@@ -86,7 +86,7 @@ func New(settings Settings) *Set {
 		q.set = q.Nodes
 	}
 	for i, name := range settings.Servers {
-		s := &server{q: q, index: i, name: name, known: map[*Script]bool{}, unfit: unseen}
+		s := &server{q: q, index: i, name: name, known: map[*Script]bool{}, unfit: unseen, stateSince: settings.Clock.Now().Monotonic}
 		s.watch.drift, s.watch.memory = settings.Drift, max(settings.MaxTTL, 10*time.Second)
 		q.servers = append(q.servers, s)
 	}
