@@ -111,16 +111,16 @@ type lockLoad struct {
 	stop    chan struct{}
 	running sync.WaitGroup
 
-	tried, taken, extended, released, lost, numbered, late atomic.Int64
+	tried, taken, extended, released, lost, numbered atomic.Int64
 
 	mu       sync.Mutex
-	errors   map[string]int // by their first words
-	faults   []string       // what clients saw that is wrong
-	slowest  []time.Duration
-	measures bool // how long each acquisition took goes into slowest; nobody waits for a lock
+	errors   map[string]int  // by their first words
+	faults   []string        // what clients saw that is wrong
+	took     []time.Duration // by acquisitions
+	measures bool            // how long they take; nobody waits for a lock then
 }
 
-// run has clients use the proxies until end.
+// run has clients use proxies, each its own, until end.
 func (l *lockLoad) run(proxies []*ringmain) {
 	l.began, l.stop, l.errors = time.Now(), make(chan struct{}), map[string]int{}
 	l.log = lockcheck.New(prompt)
@@ -166,8 +166,8 @@ func (l *lockLoad) String() string {
 		t, f, _ := r.Counts()
 		taken, refused = taken+t, refused+f
 	}
-	return fmt.Sprintf("%d tries, %d grants, %d extensions, %d releases, %d lost by expiry, %d numbers, %d late writes and releases, errors %v; resources took %d writes and refused %d",
-		l.tried.Load(), l.taken.Load(), l.extended.Load(), l.released.Load(), l.lost.Load(), l.numbered.Load(), l.late.Load(), l.errors, taken, refused)
+	return fmt.Sprintf("%d tries, %d grants, %d extensions, %d releases, %d lost by expiry, %d numbers, errors %v; resources took %d writes and refused %d",
+		l.tried.Load(), l.taken.Load(), l.extended.Load(), l.released.Load(), l.lost.Load(), l.numbered.Load(), l.errors, taken, refused)
 }
 
 // check reports everything that no client may see.
@@ -245,7 +245,7 @@ func (c *lockUser) turn() {
 	}
 	if c.measures {
 		c.mu.Lock()
-		c.slowest = append(c.slowest, received-sent)
+		c.took = append(c.took, received-sent)
 		c.mu.Unlock()
 	}
 	if !taken {
@@ -270,7 +270,6 @@ func (c *lockUser) turn() {
 	case 0: // it forgets that its time is over
 		<-time.After(hold.Until() - c.now() + time.Duration(c.rng.IntN(700))*time.Millisecond)
 		c.lost.Add(1)
-		c.late.Add(1)
 		if fence > 0 {
 			c.resources[number].Write(fence)
 		}
