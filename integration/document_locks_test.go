@@ -142,11 +142,17 @@ func TestTheStartWithLocksIsAsItsPageSays(t *testing.T) {
 		},
 	})
 	command := strings.Replace(commands[2], "python3", "/usr/bin/python3", 1) + " " + strconv.Itoa(server.Port())
-	program := exec.CommandContext(t.Context(), "sh", "-c", command)
-	program.Dir = ".."
-	out, err := program.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	var out []byte
+	for try := 0; ; try++ {
+		program := exec.CommandContext(t.Context(), "sh", "-c", command)
+		program.Dir = ".."
+		if out, err = program.CombinedOutput(); err == nil {
+			break
+		}
+		// A machine that stands still for longer than a lock is granted in is no fault.
+		if try == 2 || !strings.Contains(string(out), "NOQUORUM ") {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 	if got := string(out); got != want {
 		t.Errorf("it says\n%s\nthe page says\n%s", got, want)

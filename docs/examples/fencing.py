@@ -48,7 +48,7 @@ def take(ttl):
 
 
 reports = Reports()
-first, number = take(ttl=1)
+first, number = take(ttl=2)
 reports.write("march", "by the first", number)
 print("the first has the lock, and a number")
 
@@ -59,7 +59,7 @@ for entry in redis.Redis(port=PORT).execute_command("RINGMAIN", "LOCKS"):
         print("an operator sees", lock[b"key"].decode(), "of quorum", lock[b"quorum"].decode())
 
 # The first worker stalls. Its lock expires, and the second one, which waits, gets it.
-second, later = take(ttl=60)
+second, later = take(ttl=10)
 reports.write("march", "by the second", later)
 print("the second has the lock, and a", "larger" if later > number else "SMALLER", "number")
 
