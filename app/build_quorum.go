@@ -83,7 +83,7 @@ func (a *App) quorumServers(q *agreed) error {
 	addresses := q.cfg.Nodes
 	q.names = addresses
 	if n := q.cfg.Embedded; n > 0 {
-		running, err := embedded.Start(n, a.log)
+		running, err := embedded.StartPunctual(n, a.log)
 		if err != nil {
 			return err
 		}

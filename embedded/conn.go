@@ -125,6 +125,9 @@ func (c *conn) execute(args []string) bool {
 	if c.ended.Load() {
 		return false
 	}
+	if c.server.punctual {
+		c.server.pass()
+	}
 	ok := c.dispatch(name, args)
 	c.peer.Flush()
 	return ok && !c.peer.Closed()

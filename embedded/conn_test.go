@@ -13,7 +13,7 @@ import (
 )
 
 func TestClientsThatLeaveWhileBlockedOrSubscribedLeaveNothingBehind(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	before := runtime.NumGoroutine()
 	for _, last := range []string{"BLPOP list 0", "SUBSCRIBE news", "PSUBSCRIBE n*", "MULTI", "PING"} {
 		c := dial(t, s.Addrs()[0])
@@ -29,7 +29,7 @@ func TestClientsThatLeaveWhileBlockedOrSubscribedLeaveNothingBehind(t *testing.T
 }
 
 func TestCommandsBeforeTheEndOfInputAreExecuted(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	c := dial(t, s.Addrs()[0])
 	for range 100 {
 		c.send("INCR n")
@@ -42,7 +42,7 @@ func TestCommandsBeforeTheEndOfInputAreExecuted(t *testing.T) {
 }
 
 func TestNothingAfterQuitIsExecuted(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	c := dial(t, s.Addrs()[0])
 	_, _ = io.WriteString(c.tcp, "*1\r\n$4\r\nQUIT\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n")
 	if replies, err := io.ReadAll(c.r); string(replies) != "+OK\r\n" {
@@ -52,7 +52,7 @@ func TestNothingAfterQuitIsExecuted(t *testing.T) {
 }
 
 func TestMessagesReachSubscribers(t *testing.T) {
-	addr := start(t, 1).Addrs()[0]
+	addr := running(t, 1).Addrs()[0]
 	sub := client(t, addr).Subscribe(ctx, "news")
 	defer func() { _ = sub.Close() }()
 	if _, err := sub.Receive(ctx); err != nil {
@@ -98,7 +98,7 @@ func TestACommandThatPanicsHarmsOnlyItself(t *testing.T) {
 }
 
 func TestCommandsThatWouldTakeAllMemoryAreRefused(t *testing.T) {
-	c := dial(t, start(t, 1).Addrs()[0])
+	c := dial(t, running(t, 1).Addrs()[0])
 	c.do("SADD s a", ":1")
 	c.do("HSET h a b", ":1")
 	c.do("ZADD z 1 a", ":1")
@@ -112,7 +112,7 @@ func TestCommandsThatWouldTakeAllMemoryAreRefused(t *testing.T) {
 }
 
 func TestBadRequestsEndTheirConnectionOnly(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	for _, bytes := range []string{
 		"*1\r\n$-2\r\n", "*2\r\n$9223372036854775807\r\nx", "*9223372036854775807\r\n", "*1\r\n$536870913\r\n",
 		"GET / HTTP/1.1\r\n", "*1\r\nPING\r\n", "\r\n", "*x\r\n", "*1\r\n$x\r\n", "*" + strings.Repeat("1", 1<<16),
@@ -130,7 +130,7 @@ func TestBadRequestsEndTheirConnectionOnly(t *testing.T) {
 }
 
 func TestADeclaredLengthAllocatesNothing(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 20 {
@@ -145,7 +145,7 @@ func TestADeclaredLengthAllocatesNothing(t *testing.T) {
 }
 
 func TestLargeValuesAndLongPipelinesComeBackWhole(t *testing.T) {
-	c := client(t, start(t, 1).Addrs()[0])
+	c := client(t, running(t, 1).Addrs()[0])
 	value := strings.Repeat("x", 1<<20)
 	if err := c.Set(ctx, "big", value, 0).Err(); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestLargeValuesAndLongPipelinesComeBackWhole(t *testing.T) {
 
 // A client that does not read must not hold the lock on the data.
 func TestAReaderThatDoesNotReadStopsOnlyItself(t *testing.T) {
-	addr := start(t, 1).Addrs()[0]
+	addr := running(t, 1).Addrs()[0]
 	other, slow := client(t, addr), dial(t, addr)
 	if err := other.Set(ctx, "big", strings.Repeat("x", 4<<20), 0).Err(); err != nil {
 		t.Fatal(err)

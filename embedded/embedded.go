@@ -21,7 +21,7 @@ import (
 const MaxServers = 16
 
 // tick is how often time passes for the servers' keys. A key may expire this
-// much too early or too late.
+// much too early or too late, unless the servers are punctual.
 const tick = 50 * time.Millisecond
 
 // Servers are running embedded servers. Its methods may be called by any
@@ -35,13 +35,19 @@ type Servers struct {
 
 // Start runs n servers, 1 to MaxServers, until Close. What goes wrong in them is
 // written to log.
-func Start(n int, log *slog.Logger) (*Servers, error) {
+func Start(n int, log *slog.Logger) (*Servers, error) { return start(n, log, false) }
+
+// StartPunctual runs servers whose keys never expire too early, because time passes for
+// them before each command, too. With many keys that expire that is slow.
+func StartPunctual(n int, log *slog.Logger) (*Servers, error) { return start(n, log, true) }
+
+func start(n int, log *slog.Logger, punctual bool) (*Servers, error) {
 	if n < 1 || n > MaxServers {
 		return nil, fmt.Errorf("embedded servers: must be 1 to %d, are %d", MaxServers, n)
 	}
 	s := &Servers{stop: make(chan struct{})}
 	for range n {
-		one, err := startServer(log)
+		one, err := startServer(log, punctual)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("embedded server: %w", err), s.Close())
 		}
@@ -76,7 +82,6 @@ func (s *Servers) Close() error {
 // passTime lets keys expire. Each pass goes over every key that has an expiry;
 // where those are many it comes less often, so that time is left for commands.
 func (s *Servers) passTime() {
-	last := time.Now()
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	for {
@@ -87,9 +92,8 @@ func (s *Servers) passTime() {
 		}
 		now := time.Now()
 		for _, one := range s.list {
-			one.redis.FastForward(now.Sub(last))
+			one.pass()
 		}
-		last = now
 		timer.Reset(max(tick, 10*time.Since(now)))
 	}
 }

@@ -22,7 +22,7 @@ var ctx = context.Background()
 // deadline is gross: a test that meets it has failed.
 const deadline = 20 * time.Second
 
-func start(t *testing.T, n int) *Servers {
+func running(t *testing.T, n int) *Servers {
 	t.Helper()
 	s, err := Start(n, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *raw) id() string {
 }
 
 func TestServersAreIndependentAndOnLoopback(t *testing.T) {
-	s := start(t, 3)
+	s := running(t, 3)
 	for i, addr := range s.Addrs() {
 		if !strings.HasPrefix(addr, "127.0.0.1:") {
 			t.Errorf("%s is not a loopback address", addr)
@@ -130,7 +130,7 @@ func TestTheNumberOfServersIsBounded(t *testing.T) {
 }
 
 func TestKeysExpireByTheClock(t *testing.T) {
-	c := client(t, start(t, 1).Addrs()[0])
+	c := client(t, running(t, 1).Addrs()[0])
 	begin := time.Now()
 	c.Set(ctx, "soon", "x", 300*time.Millisecond)
 	c.Set(ctx, "later", "x", time.Hour)
@@ -143,8 +143,28 @@ func TestKeysExpireByTheClock(t *testing.T) {
 	}
 }
 
+func TestKeysOfPunctualServersNeverExpireTooEarly(t *testing.T) {
+	s, err := StartPunctual(1, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	c := client(t, s.Addrs()[0])
+	const ttl = 70 * time.Millisecond // more than a tick
+	for i := range 10 {
+		began := time.Now()
+		if err := c.Eval(ctx, "return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])", []string{"k"}, ttl.Milliseconds()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the key expires", func() bool { return c.Exists(ctx, "k").Val() == 0 })
+		if lived := time.Since(began); lived < ttl {
+			t.Errorf("key %d of %v has lived for %v", i, ttl, lived)
+		}
+	}
+}
+
 func TestEachConnectionHasAnIDThatHelloGivesToo(t *testing.T) {
-	addr := start(t, 1).Addrs()[0]
+	addr := running(t, 1).Addrs()[0]
 	seen := map[string]bool{}
 	for range 20 {
 		c := dial(t, addr)
@@ -163,7 +183,7 @@ func TestEachConnectionHasAnIDThatHelloGivesToo(t *testing.T) {
 }
 
 func TestTheHandshakeIsAnsweredAsByRedis(t *testing.T) {
-	addr := start(t, 1).Addrs()[0]
+	addr := running(t, 1).Addrs()[0]
 	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 3, ClientName: "ringmain-1", DB: 2})
 	defer func() { _ = c.Close() }()
 	if name := c.ClientGetName(ctx).Val(); name != "ringmain-1" {
@@ -183,7 +203,7 @@ func TestTheHandshakeIsAnsweredAsByRedis(t *testing.T) {
 }
 
 func TestTheRunIDIsThatOfTheServer(t *testing.T) {
-	s := start(t, 2)
+	s := running(t, 2)
 	id := regexp.MustCompile(`(?m)^run_id:([0-9a-f]{40})\r$`)
 	get := func(addr string, protocol int) string {
 		c := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol})
@@ -209,7 +229,7 @@ func TestTheRunIDIsThatOfTheServer(t *testing.T) {
 }
 
 func TestInfoIsVerbatimInRESP3AndKnowsItsSections(t *testing.T) {
-	c := dial(t, start(t, 1).Addrs()[0])
+	c := dial(t, running(t, 1).Addrs()[0])
 	c.do("INFO nosuchsection", "$0")
 	c.line()
 	c.do("INFO replication", "$48")
@@ -226,7 +246,7 @@ func TestInfoIsVerbatimInRESP3AndKnowsItsSections(t *testing.T) {
 
 func TestCloseEndsConnectionsAndMayBeCalledTwice(t *testing.T) {
 	before := runtime.NumGoroutine()
-	s := start(t, 3)
+	s := running(t, 3)
 	c := dial(t, s.Addrs()[0])
 	c.do("PING", "+PONG")
 	blocked := dial(t, s.Addrs()[0])
@@ -246,7 +266,7 @@ func TestCloseEndsConnectionsAndMayBeCalledTwice(t *testing.T) {
 }
 
 func TestXlenOfWhatIsNoStreamAnswersOnce(t *testing.T) {
-	c := client(t, start(t, 1).Addrs()[0])
+	c := client(t, running(t, 1).Addrs()[0])
 	ctx := t.Context()
 	c.Set(ctx, "k", "v", 0)
 	c.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"f", "v"}})

@@ -15,7 +15,7 @@ import (
 // The victim's commands that came after the kill, in its socket or in the
 // server's buffers, are never executed.
 func TestAKilledConnectionExecutesNothingMore(t *testing.T) {
-	addr := start(t, 1).Addrs()[0]
+	addr := running(t, 1).Addrs()[0]
 	killer := dial(t, addr)
 	rounds := 15
 	if os.Getenv("RINGMAIN_TORTURE") != "" {
@@ -50,7 +50,7 @@ func TestAKilledConnectionExecutesNothingMore(t *testing.T) {
 }
 
 func TestABlockedConnectionCanBeKilledAndGetsNothing(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	killer, victim := dial(t, s.Addrs()[0]), dial(t, s.Addrs()[0])
 	id := victim.id()
 	victim.send("BLPOP list 0")
@@ -77,7 +77,7 @@ func executing(s *Servers, id string) bool {
 }
 
 func TestAKillIsAnsweredAfterTheCommandThatWasRunning(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	entered, release := make(chan struct{}), make(chan struct{})
 	s.list[0].commands.SetPreHook(func(_ *mini.Peer, name string, _ ...string) bool {
 		if name == "INCR" {
@@ -103,7 +103,7 @@ func TestAKillIsAnsweredAfterTheCommandThatWasRunning(t *testing.T) {
 }
 
 func TestConnectionsThatKillEachOtherDoNotHang(t *testing.T) {
-	s := start(t, 1)
+	s := running(t, 1)
 	for range 50 {
 		a, b := dial(t, s.Addrs()[0]), dial(t, s.Addrs()[0])
 		ida, idb := a.id(), b.id()

@@ -30,6 +30,10 @@ type server struct {
 	runID    string
 	started  time.Time
 	done     sync.WaitGroup
+	punctual bool // time passes before each command
+
+	passing sync.Mutex // guards passed
+	passed  time.Time  // until when it has passed
 
 	mu       sync.Mutex // guards what follows
 	conns    map[int64]*conn
@@ -41,7 +45,16 @@ type server struct {
 	waker  *mini.Peer
 }
 
-func startServer(log *slog.Logger) (*server, error) {
+// pass has time pass for the keys until now.
+func (s *server) pass() {
+	s.passing.Lock()
+	defer s.passing.Unlock()
+	now := time.Now()
+	s.redis.FastForward(now.Sub(s.passed))
+	s.passed = now
+}
+
+func startServer(log *slog.Logger, punctual bool) (*server, error) {
 	id := make([]byte, 20)
 	_, _ = rand.Read(id) // never fails
 	s := &server{
@@ -49,6 +62,8 @@ func startServer(log *slog.Logger) (*server, error) {
 		log:      log,
 		runID:    hex.EncodeToString(id),
 		started:  time.Now(),
+		passed:   time.Now(),
+		punctual: punctual,
 		conns:    map[int64]*conn{},
 		panicked: map[string]bool{},
 		waker:    mini.NewPeer(bufio.NewWriter(io.Discard)),
