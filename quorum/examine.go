@@ -128,6 +128,10 @@ func (s *server) conclude(f *facts) {
 	q := s.q
 	s.trouble = ""
 	if s.fresh {
+		if q.Persistence == FsyncAlways && f.identity != nil {
+			id, _ := ParseIdentity(*f.identity)
+			s.spent.began(id, f.config["appendonly"] == "yes")
+		}
 		s.arrived(f.problem(q.Persistence) == "")
 		s.promotion = "-1"
 	}
@@ -146,6 +150,9 @@ func (s *server) conclude(f *facts) {
 	}
 	var id Identity
 	id, s.unfit, s.apart = f.verdict(s.index, q.Nodes, q.Hash, q.selfMade())
+	if s.unfit == "" && q.Persistence == FsyncAlways {
+		s.unfit = s.spent.judge(id)
+	}
 	switch {
 	case s.unfit == noIdentity && q.selfMade():
 		s.initialise()

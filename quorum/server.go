@@ -39,6 +39,8 @@ type server struct {
 	expected string
 	// last is the identity's text as it was when there was one last.
 	last string
+	// spent are identities that the server had and that are not believed any more.
+	spent spent
 	// promotion is the offset at which the process ceased to be a replica.
 	promotion string
 

@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -300,4 +301,57 @@ func TestAClosedSetIsRefused(t *testing.T) {
 	if len(b.models[0].seen) != n {
 		t.Error("servers are still asked")
 	}
+}
+
+func TestAnOldCopyOfAServersDataThatIsPutBackIsNotBelieved(t *testing.T) {
+	b, started := repaired(t)
+	old := maps.Clone(b.models[1].keys)
+	b.restart(1, map[string]string{})
+	b.clock.pass(beat)
+	(*started)[0].done(nil)
+	b.expectBarred(1, Register, "")
+	repaired := maps.Clone(b.models[1].keys)
+	b.restart(1, old)
+	b.expectBarred(1, Register, rolledBack)
+	b.expectBarred(1, Vote, rolledBack)
+	b.restart(1, repaired)
+	b.expectBarred(1, Register, "")
+	b.models[1].keys = old // as SWAPDB does
+	b.call(1, read)
+	b.expectBarred(1, Register, rolledBack)
+	b.models[1].keys = map[string]string{}
+	b.clock.pass(repairEvery + time.Second)
+	(*started)[1].done(nil)
+	b.expectBarred(1, Register, "")
+}
+
+func TestAProcessThatBeganWithoutItsFileIsNotBelievedWhenItIsToldToKeepThingsFromNowOn(t *testing.T) {
+	const off = `does not keep all that it acknowledges: appendonly is "no", not "yes"`
+	b, started := repaired(t)
+	keys := b.models[1].keys
+	b.models[1].config["appendonly"] = "no"
+	b.restart(1, keys)
+	b.expectBarred(1, Register, off)
+	b.models[1].config["appendonly"] = "yes"
+	b.restart(1, keys)
+	b.expectBarred(1, Register, "") // it has read its file
+
+	b.models[1].config["appendonly"] = "no"
+	b.clock.pass(2 * examineEvery * beat)
+	b.expectBarred(1, Register, off)
+	b.models[1].config["appendonly"] = "yes"
+	b.clock.pass(2 * examineEvery * beat)
+	b.expectBarred(1, Register, "") // the same process has forgotten nothing
+
+	b.models[1].config["appendonly"] = "no"
+	b.restart(1, keys)
+	b.models[1].config["appendonly"] = "yes"
+	b.clock.pass(2 * examineEvery * beat)
+	b.expectBarred(1, Register, unkept)
+	b.restart(1, keys)
+	b.expectBarred(1, Register, unkept)
+	b.models[1].keys = map[string]string{}
+	b.clock.pass(repairEvery + 2*examineEvery*beat)
+	(*started)[0].done(nil)
+	b.expectBarred(1, Register, "")
 }
