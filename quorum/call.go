@@ -213,13 +213,18 @@ func (o *call) judge(list []Value) {
 		case !ok:
 			o.end(Answer{Outcome: Unknown, Reason: "has answered with what is not understood"})
 			return
-		case jumped && word == saysDone:
-			o.end(Answer{Outcome: Unknown, Reason: "had its clock jump"})
-			s.tell()
-			return
+		case jumped:
+			defer s.tell()
 		}
 		rest = rest[2:]
 		s.beats = 0
+		// What was under way when the server was found to be one that may have lost locks was
+		// executed after it had lost them, perhaps: not only the answer that shows it.
+		if word == saysDone && s.until > s.now() {
+			s.kept = 0
+			o.end(Answer{Outcome: Unknown, Reason: s.why})
+			return
+		}
 	}
 	switch word {
 	case saysDone:

@@ -54,6 +54,7 @@ type server struct {
 	until time.Duration
 	why   string
 	kept  time.Duration
+	// watch goes on when the process changes: a machine may come back with its clock set.
 	watch watch
 
 	// mendAt is when the next repair may begin, by the monotonic clock, mendFailed how many have
@@ -175,7 +176,6 @@ func (s *server) forget() {
 	s.epoch++
 	clear(s.known)
 	s.unfit, s.apart, s.foreign = unseen, false, false
-	s.watch.forget()
 	s.q.Link.Expect(s.index, "")
 }
 

@@ -278,6 +278,38 @@ func TestAClockThatJumpsIsNoVote(t *testing.T) {
 	}
 }
 
+func TestNoVoteThatWasUnderWayWhenAClockJumpedCounts(t *testing.T) {
+	b := running(t)
+	b.clock.pass(time.Second)
+	b.models[0].ahead = time.Minute // every lock there has ended
+	b.models[0].silent = true
+	var got []Answer
+	for range 3 {
+		b.set.Call(Call{Script: vote}, func(a Answer) { got = append(got, a) })
+	}
+	b.models[0].answer()
+	for i, a := range got {
+		if a.Outcome != Unknown || a.Reason != "had its clock jump" {
+			t.Errorf("vote %d gives %+v", i, a)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%d answers", len(got))
+	}
+}
+
+func TestAClockThatHasJumpedWhileItsServerWasAwayIsNoVote(t *testing.T) {
+	b := running(t)
+	b.clock.pass(time.Second)
+	b.models[0].ahead = time.Minute
+	b.restart(0, b.models[0].keys)
+	b.call(0, vote)
+	b.expectBarred(0, Vote, "casts no vote for another 12 s: it had its clock jump")
+	b.restart(1, b.models[1].keys)
+	b.call(1, vote)
+	b.expectBarred(1, Vote, "")
+}
+
 func TestAnExaminationIsRepeatedWhileTheProcessRuns(t *testing.T) {
 	b := newBench(t, 3, FsyncAlways).initialised()
 	b.set.Start()

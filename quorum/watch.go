@@ -55,5 +55,3 @@ func (w *watch) between(a, b sample) time.Duration {
 	}
 	return 0
 }
-
-func (w *watch) forget() { w.any = false }
