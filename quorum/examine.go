@@ -264,7 +264,8 @@ func (f *facts) readText(text []byte) error {
 			if err != nil {
 				return err
 			}
-			f.up = time.Duration(seconds) * time.Second
+			// It is the difference of two readings in whole seconds.
+			f.up = time.Duration(max(seconds, 1)-1) * time.Second
 		case "role":
 			f.role = value
 		case "maxmemory":
