@@ -7,10 +7,12 @@ import (
 )
 
 const (
-	// maxChores bounds what is still to be taken back at servers.
-	maxChores  = 10_000
-	choreFirst = 50 * time.Millisecond
-	choreMost  = 2 * time.Second
+	// maxChores and maxChoreBytes bound what is still to be taken back at servers: what there
+	// is no room for ends with its TTL.
+	maxChores     = 10_000
+	maxChoreBytes = 32 << 20
+	choreFirst    = 50 * time.Millisecond
+	choreMost     = 2 * time.Second
 )
 
 // chore is a release that is to be carried out at one server though nobody waits for it.
@@ -22,19 +24,30 @@ type chore struct {
 	args   []string
 	until  time.Duration // by the monotonic clock: the lock has ended by then
 	delay  time.Duration
+	size   int
 }
 
 // takeBack releases at one server what has one of the ops, and the grant if it is not "",
 // again and again until the server says that it is done, or until the lock has ended.
 func (e *Engine) takeBack(server int, keys []string, token, grant string, ops []string, lease time.Duration) {
-	if len(ops) == 0 || e.chores >= maxChores {
+	c := &chore{
+		server: server, keys: scriptKeys(keys), args: append([]string{token, grant}, ops...),
+		until: e.clock.Now().Monotonic + 2*lease + time.Second, delay: choreFirst, size: len(token) + 512,
+	}
+	for _, k := range keys {
+		c.size += 2 * len(k) // as it is, and behind the companion's prefix
+	}
+	if len(ops) == 0 || e.chores >= maxChores || e.choreBytes+c.size > maxChoreBytes {
 		return
 	}
 	e.chores++
-	e.work(&chore{
-		server: server, keys: scriptKeys(keys), args: append([]string{token, grant}, ops...),
-		until: e.clock.Now().Monotonic + 2*lease + time.Second, delay: choreFirst,
-	})
+	e.choreBytes += c.size
+	e.work(c)
+}
+
+func (e *Engine) worked(c *chore) {
+	e.chores--
+	e.choreBytes -= c.size
 }
 
 func (e *Engine) work(c *chore) {
@@ -45,7 +58,7 @@ func (e *Engine) work(c *chore) {
 	call := quorum.Call{Server: c.server, Script: releaseScript, Keys: c.keys, Args: c.args, Within: e.settings.NodeTimeout}
 	e.servers.Call(call, func(a quorum.Answer) {
 		if a.Outcome == quorum.Done {
-			e.chores--
+			e.worked(c)
 			return
 		}
 		e.workLater(c)
@@ -54,7 +67,7 @@ func (e *Engine) work(c *chore) {
 
 func (e *Engine) workLater(c *chore) {
 	if e.clock.Now().Monotonic+c.delay > c.until {
-		e.chores--
+		e.worked(c)
 		return
 	}
 	e.clock.After(c.delay+time.Duration(e.random.Int64N(int64(c.delay))), func() { e.work(c) })

@@ -43,8 +43,10 @@ type Engine struct {
 	waiters  map[string]*line
 	waiting  int
 	chores   int
-	stats    Stats
-	listing  bool // a List is under way
+	// waitingBytes and choreBytes are what those hold.
+	waitingBytes, choreBytes int
+	stats                    Stats
+	listing                  bool // a List is under way
 }
 
 // New makes an Engine. random must differ between the proxies of the same servers: ops and

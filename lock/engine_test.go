@@ -448,3 +448,45 @@ func TestTooManyCommandsOnAKeyAreRefused(t *testing.T) {
 		t.Errorf("%d are refused, want 10", refused)
 	}
 }
+
+func TestTooManyWhoWaitAreRefusedAndLeaveNothing(t *testing.T) {
+	for name, fill := range map[string]func(e *Engine){
+		"in number": func(e *Engine) { e.waiting = maxQueuedAll },
+		"in bytes":  func(e *Engine) { e.waitingBytes = maxQueuedBytes },
+	} {
+		sc := newScene(t, 3, 1)
+		e := sc.proxies[0].engine
+		fill(e)
+		sc.expect(0, "RINGMAIN.LOCK lock:a t PX 10000 WAIT 5000", "-ERR too many commands wait")
+		e.waiting, e.waitingBytes = 0, 0
+		if len(e.waiters) > 0 {
+			t.Errorf("%s: %d keys are waited for", name, len(e.waiters))
+		}
+		sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
+		got := ""
+		sc.proxies[0].command("RINGMAIN.LOCK lock:a u PX 10000 WAIT 5000", func(r string) { got = r })
+		sc.expect(0, "DELIFEQ lock:a t", ":1") // tells those who wait
+		sc.until(func() bool { return got != "" })
+		if !strings.HasPrefix(got, "*3\r\n:1\r\n") || e.waiting != 0 || e.waitingBytes != 0 {
+			t.Errorf("%s: %q, %d of %d bytes wait", name, got, e.waiting, e.waitingBytes)
+		}
+	}
+}
+
+func TestWhatIsToBeTakenBackIsBoundedInBytes(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	e := sc.proxies[0].engine
+	sc.cutOff(0, 2)
+	long := strings.Repeat("k", maxSize)
+	for i := range 600 {
+		e.takeBack(2, []string{fmt.Sprint(long, i)}, "t", "", []string{"op"}, time.Second)
+	}
+	if e.choreBytes > maxChoreBytes || e.chores < 100 || e.chores > maxChoreBytes/maxSize {
+		t.Errorf("%d are kept, of %d bytes", e.chores, e.choreBytes)
+	}
+	sc.restore(0, 2)
+	sc.pass(30 * time.Second)
+	if e.chores != 0 || e.choreBytes != 0 {
+		t.Errorf("in the end %d are kept, of %d bytes", e.chores, e.choreBytes)
+	}
+}

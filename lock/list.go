@@ -21,11 +21,12 @@ type Listed struct {
 	Waiting int
 }
 
-// maxListed bounds the locks of one listing, maxPages how often servers are asked: a server
-// has some hundred keys on a page.
+// maxListed and maxListedBytes bound the locks of one listing, maxPages how often servers are
+// asked: a server has some hundred keys on a page.
 const (
-	maxListed = 10_000
-	maxPages  = 100_000
+	maxListed      = 10_000
+	maxListedBytes = 64 << 20
+	maxPages       = 100_000
 )
 
 // listing walks over the servers' keys, all servers at the same time. What comes and goes
@@ -36,7 +37,7 @@ type listing struct {
 	found map[string][]sighting // by key, server
 	// left is how many servers have yet to give pages, through how many have given all.
 	left, through int
-	pages         int
+	pages, bytes  int
 	tooMany       bool
 	done          func(all []Listed, text string)
 }
@@ -109,6 +110,11 @@ func (l *listing) take(server int, a quorum.Answer) (next string) {
 				return ""
 			}
 			l.found[key] = make([]sighting, l.e.servers.Len())
+			l.bytes += len(key)
+		}
+		if l.bytes += len(lock[1].Text); l.bytes > maxListedBytes {
+			l.tooMany = true
+			return ""
 		}
 		l.found[key][server] = sighting{readings(lock[1:], 1)[0], now}
 	}
@@ -121,7 +127,7 @@ func (l *listing) end() {
 	e.listing = false
 	switch {
 	case l.tooMany:
-		l.done(nil, fmt.Sprintf("ERR there are more than %d locks: give a pattern that fewer match", maxListed))
+		l.done(nil, fmt.Sprintf("ERR there are more than %d locks, or %d MiB of them: give a pattern that fewer match", maxListed, maxListedBytes>>20))
 		return
 	case l.through < e.quorum:
 		l.done(nil, e.servers.Refusal(quorum.Vote))

@@ -85,6 +85,19 @@ func TestAListNeedsAMajorityAndIsBounded(t *testing.T) {
 	}
 }
 
+func TestAListIsBoundedInBytes(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	token := strings.Repeat("t", maxSize)
+	for i := range maxListedBytes/maxSize + 1 {
+		key := fmt.Sprint("lock:", i)
+		sc.servers[0].set(key, token, time.Minute)
+		sc.servers[0].set(companionPrefix+key, "", time.Minute)
+	}
+	if got := sc.list(0, every); !strings.HasPrefix(got, "ERR there are more than 10000 locks, or 64 MiB of them") {
+		t.Errorf("of long tokens: %.200s", got)
+	}
+}
+
 func TestThereIsOneListingAtATime(t *testing.T) {
 	sc := newScene(t, 3, 1)
 	ended := false

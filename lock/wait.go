@@ -30,6 +30,7 @@ type waiter struct {
 	e        *Engine
 	r        Request
 	line     *line
+	size     int
 	deadline quorum.Timer
 	retry    quorum.Timer // of the first; nil while it asks
 	task     *task        // while it asks
@@ -47,13 +48,13 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	l := e.waiters[key]
 	if l == nil {
 		l = &line{}
-		e.waiters[key] = l
 	}
-	if len(l.all) >= maxQueued || e.waiting >= maxQueuedAll {
+	w := &waiter{e: e, r: r, line: l, size: len(key) + len(r.Token) + 512, done: done}
+	if len(l.all) >= maxQueued || e.waiting >= maxQueuedAll || e.waitingBytes+w.size > maxQueuedBytes {
 		done(failed("ERR too many commands wait for locks of " + e.pattern(r).Name))
 		return nil
 	}
-	w := &waiter{e: e, r: r, line: l, done: done}
+	e.waiters[key] = l
 	w.deadline = e.clock.After(wait, func() {
 		w.late = true
 		if w.task == nil || !w.task.running {
@@ -62,6 +63,7 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	})
 	l.all = append(l.all, w)
 	e.waiting++
+	e.waitingBytes += w.size
 	if len(l.all) == 1 {
 		w.ask(false)
 	}
@@ -133,6 +135,7 @@ func (w *waiter) end(result Result) {
 	wasFirst := w.line.all[0] == w
 	w.line.all = slices.DeleteFunc(w.line.all, func(other *waiter) bool { return other == w })
 	w.e.waiting--
+	w.e.waitingBytes -= w.size
 	if len(w.line.all) == 0 {
 		delete(w.e.waiters, w.r.Keys[0])
 	} else if next := w.line.all[0]; wasFirst {
