@@ -130,16 +130,18 @@ func (q *testQuorum) startProxies(t testing.TB, n int) (list []*ringmain) {
 
 func (q *testQuorum) awaitVotes(t testing.TB, proxies []*ringmain) {
 	t.Helper()
-	for i, p := range proxies {
+	tries := 0
+	for _, p := range proxies {
 		w := dial(t, p.Addr())
 		for _, s := range q.servers {
-			key, token := "lock:start:"+nodeName(i), "a start"
 			eventually(t, "every server votes", func() bool {
-				if w.do("SET", key, token, "NX", "PX", "100") != "+OK\r\n" {
+				tries++
+				key := fmt.Sprint("lock:start:", tries)
+				if w.do("SET", key, "a start", "NX", "PX", "1000") != "+OK\r\n" {
 					return false
 				}
 				v, err := s.Do("GET", key)
-				return err == nil && v == token
+				return err == nil && v == "a start"
 			})
 		}
 	}
