@@ -20,6 +20,9 @@ type Link struct {
 	done           chan struct{}
 }
 
+// LinkGoroutines is how many goroutines a link runs until it is done.
+const LinkGoroutines = 5
+
 func newLink(client, server *net.TCPConn, held [2]bool) *Link {
 	l := &Link{client: client, server: server, done: make(chan struct{})}
 	l.pipes[ToServer] = newPipe(client, server, held[ToServer])
