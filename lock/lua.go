@@ -47,18 +47,33 @@ func parseCompanion(s string) (c companion) {
 	return c
 }
 
-// look reads the lock at KEYS[i]: its token, false if there is none, its companion,
-// "" if it has none, and the ms that are left. What is not a string is a lock of nobody's. among reports whether the
-// companion's op is among ARGV[from], ARGV[from+1], …
-const luaLook = `local function look(i)
+// look reads the lock at KEYS[i]: its token, false if there is none, and its companion,
+// "" if it has none. What is not a string is a lock of nobody's. seen returns all locks, with the
+// ms that are left, behind what is given. among reports whether the companion's op is
+// among ARGV[from], ARGV[from+1], …
+//
+// A call of Redis' is what costs time in a script, so there are as few as can be.
+const (
+	luaLook = `local function look(i)
   local token = redis.pcall('GET', KEYS[i])
-  if not token then return false, '', 0 end
+  if not token then return false, '' end
   if type(token) == 'table' then token = '' end
   local companion = redis.pcall('GET', KEYS[i+1])
   if type(companion) ~= 'string' then companion = '' end
-  return token, companion, redis.call('PTTL', KEYS[i])
+  return token, companion
 end
-local function among(companion, from)
+`
+	luaSeen = luaLook + `local function seen(reply)
+  for i = 1, #KEYS, 2 do
+    local token, companion = look(i)
+    reply[#reply+1] = token
+    reply[#reply+1] = token and redis.call('PTTL', KEYS[i]) or 0
+    reply[#reply+1] = companion
+  end
+  return reply
+end
+`
+	luaAmong = `local function among(companion, from)
   local op = string.sub(companion, 18, 33)
   for i = from, #ARGV do
     if ARGV[i] == op then return true end
@@ -66,23 +81,22 @@ local function among(companion, from)
   return false
 end
 `
+)
 
 // All scripts get their keys in pairs: the lock's, its companion's.
 var (
 	// acquire creates all locks, or none if one is taken.
 	// ARGV: token, lease in ms, companion.
 	// {1}, or {0, token, remaining ms, companion, …} of all keys.
-	acquireScript = quorum.NewScript("lock.acquire", quorum.Vote, luaLook+`
-local taken = false
-local reply = {0}
-for i = 1, #KEYS, 2 do
-  local token, companion, left = look(i)
-  taken = taken or token
-  reply[#reply+1] = token
-  reply[#reply+1] = left
-  reply[#reply+1] = companion
+	acquireScript = quorum.NewScript("lock.acquire", quorum.Vote, luaSeen+`
+if #KEYS == 2 then
+  if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return seen({0}) end
+  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+  return {1}
 end
-if taken then return reply end
+for i = 1, #KEYS, 2 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then return seen({0}) end
+end
 for i = 1, #KEYS, 2 do
   redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[2])
   redis.call('SET', KEYS[i+1], ARGV[3], 'PX', ARGV[2])
@@ -93,16 +107,13 @@ return {1}
 	// acquireOrExtend moreover takes locks that the token has already. Those keep their grant
 	// and number, and never end earlier than before. ARGV[4]: how many bytes of the token decide.
 	// {1, 1 if all were the token's}
-	acquireOrExtendScript = quorum.NewScript("lock.acquireOrExtend", quorum.Vote, luaLook+`
+	acquireOrExtendScript = quorum.NewScript("lock.acquireOrExtend", quorum.Vote, luaSeen+`
 local taken, held, n = false, 1, tonumber(ARGV[4])
-local reply = {0}
-for i = 1, #KEYS, 2 do
-  local token, companion, left = look(i)
+local reply = seen({0})
+for i = 2, #reply, 3 do
+  local token = reply[i]
   taken = taken or (token and string.sub(token, 1, n) ~= string.sub(ARGV[1], 1, n))
   if not token then held = 0 end
-  reply[#reply+1] = token
-  reply[#reply+1] = left
-  reply[#reply+1] = companion
 end
 if taken then return reply end
 for i = 1, #KEYS, 2 do
@@ -129,21 +140,17 @@ return {1, held}
 	// be there …
 	// {1}; {0, token, remaining ms, companion, …} if one is not the token's; {2, op, …} if one
 	// has another op; {3} if one is too old.
-	extendScript = quorum.NewScript("lock.extend", quorum.Vote, luaLook+`
-local lost, stale, old = false, false, false
-local reply, ops, companions = {0}, {2}, {}
+	extendScript = quorum.NewScript("lock.extend", quorum.Vote, luaSeen+luaAmong+`
+local stale, old = false, false
+local ops, companions = {2}, {}
 for i = 1, #KEYS, 2 do
-  local token, companion, left = look(i)
-  lost = lost or token ~= ARGV[1]
+  local token, companion = look(i)
+  if token ~= ARGV[1] then return seen({0}) end
   stale = stale or not among(companion, 6)
   old = old or string.sub(companion, 1, 8) < ARGV[5]
-  reply[#reply+1] = token
-  reply[#reply+1] = left
-  reply[#reply+1] = companion
   ops[#ops+1] = string.sub(companion, 18, 33)
   companions[i] = companion
 end
-if lost then return reply end
 if old then return {3} end
 if stale then return ops end
 for i = 1, #KEYS, 2 do
@@ -158,7 +165,7 @@ return {1}
 	// release deletes each lock that is the token's; any token's if that is empty.
 	// ARGV: token, the grant that it must be of or "", ops that may be there …
 	// For each key 1 (deleted) or 0 (not there), and ""; or 2 (another op) and that.
-	releaseScript = quorum.NewScript("lock.release", quorum.Owned, luaLook+`
+	releaseScript = quorum.NewScript("lock.release", quorum.Owned, luaLook+luaAmong+`
 local reply = {}
 for i = 1, #KEYS, 2 do
   local token, companion = look(i)
@@ -178,22 +185,13 @@ return reply
 `)
 
 	// query reads: {token or false, remaining ms, companion, …} of all keys.
-	queryScript = quorum.NewScript("lock.query", quorum.Vote, luaLook+`
-local reply = {}
-for i = 1, #KEYS, 2 do
-  local token, companion, left = look(i)
-  reply[#reply+1] = token
-  reply[#reply+1] = left
-  reply[#reply+1] = companion
-end
-return reply
-`)
+	queryScript = quorum.NewScript("lock.query", quorum.Vote, luaSeen+"return seen({})")
 
 	// fence stores a number beside a lock, unless it has a larger one, or is not the token's or
 	// not at one of the ops any more.
 	// ARGV: token, number, the grant to write or "" for the one there, ops that may be there …
 	// {1, remaining ms, companion}; {2} if it has a larger one; {0}.
-	fenceScript = quorum.NewScript("lock.fence", quorum.Vote, luaLook+`
+	fenceScript = quorum.NewScript("lock.fence", quorum.Vote, luaLook+luaAmong+`
 local token, companion = look(1)
 if token ~= ARGV[1] or #companion < 42 or not among(companion, 4) then return {0} end
 if (tonumber(string.sub(companion, 44)) or 0) > tonumber(ARGV[2]) then return {2} end
