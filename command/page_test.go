@@ -101,8 +101,8 @@ const pageRules = `
 - **Users** may execute what their ` + "`access`" + ` covers: read, write (and read), or admin, which is everything. Others get
   ` + "`NOPERM this user has no permissions to run the '…' command`" + `, and before AUTH ` + "`NOAUTH Authentication required.`" + `
 - **Keys under a contract**, such as locks, are no server's of a pool: commands on them are carried out by the quorum that keeps
-  them, or refused, with what their pattern allows. They stand in a command by themselves, in database 0, and in MULTI only as
-  WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC. Whole-fleet commands neither see nor touch them.
+  them, or refused, with what their pattern allows. They stand in a command by themselves, in database 0, and in MULTI only
+  alone, or as WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC. Whole-fleet commands neither see nor touch them.
 - **Who subscribes** gets what is published anywhere: through this proxy or another one, or straight at any of the servers.
   A message is published on one of the servers of the pool that whole-fleet commands go to.
 - If one server fails, the reply is one error, never an error inside an array.

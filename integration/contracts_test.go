@@ -30,6 +30,9 @@ var contractScenes = []string{
 	"a:INCR count:K; a:SET plain:K x; a:INCR count:K; a:GET plain:K; b:GET count:K; b:INCR plain:K; b:DEL plain:K",
 	// Locks.
 	"a:SET lock:K t NX PX 60000; b:SET lock:K u NX PX 60000; b:GET lock:K; a:EXISTS lock:K; b:RELEASE lock:K u; a:RELEASE lock:K t; b:SET lock:K u NX EX 60; a:GET lock:K",
+	// Transactions of one command, as many clients make of any pipeline.
+	"a:MULTI; a:INCR count:K; a:EXEC; b:MULTI; b:MGET count:K count:K2; b:EXEC; a:MULTI; a:INCRBY count:K x; a:EXEC; a:MULTI; a:SET count:K 9 GET; a:DISCARD; b:GET count:K",
+	"a:MULTI; a:SET lock:K t NX PX 60000; a:EXEC; b:MULTI; b:SET lock:K u NX PX 60000; b:EXEC; b:MULTI; b:GET lock:K; b:EXEC; a:MULTI; a:RELEASE lock:K t; a:EXEC; b:GET lock:K",
 	// The transaction with which some clients release and extend.
 	"a:SET lock:K t NX PX 60000; a:WATCH lock:K; a:GET lock:K; a:MULTI; a:DEL lock:K; a:EXEC; b:GET lock:K; b:SET lock:K u NX PX 60000",
 	"a:SET lock:K t NX PX 60000; a:WATCH lock:K; a:GET lock:K; a:MULTI; a:UNLINK lock:K; a:DISCARD; b:GET lock:K; a:EXEC",

@@ -147,21 +147,26 @@ func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Reque
 		s.hangUp()
 		return true
 	}
-	call := ContractCall{Name: cmd.Name, Args: r.Args, Keys: keys, Protocol: s.client.Protocol}
+	c := s.core.commissions.get()
+	c.s, c.guard = s, s.learning(cmd, r.Args)
+	s.entrust(c, contract, s.callOf(cmd, r.Args, keys), size, blocks)
+	return true
+}
+
+// callOf is a command for an executor.
+func (s *Session) callOf(cmd *command.Command, args [][]byte, keys []int) ContractCall {
+	call := ContractCall{Name: cmd.Name, Args: args, Keys: keys, Protocol: s.client.Protocol}
 	switch cmd.ID() {
 	case evalID, evalROID:
-		s.core.scripts.keep(r.Args[1]) // for a later EVALSHA
+		s.core.scripts.keep(args[1]) // for a later EVALSHA
 	case evalshaID, evalshaROID:
-		if d, ok := parseDigest(r.Args[1]); ok {
+		if d, ok := parseDigest(args[1]); ok {
 			if known := s.core.scripts.find(d); known != nil {
 				call.Text = []byte(known.body)
 			}
 		}
 	}
-	c := s.core.commissions.get()
-	c.s, c.guard = s, s.learning(cmd, r.Args)
-	s.entrust(c, contract, call, size, blocks)
-	return true
+	return call
 }
 
 // entrust has an executor carry out a call. What comes behind a command on a lock, or one that

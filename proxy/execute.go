@@ -55,6 +55,8 @@ func (s *Session) exec(size int) bool {
 		return true
 	case tx.guard != nil && len(tx.queued) > 0:
 		return s.execGuarded(size)
+	case tx.contract != nil:
+		return s.execAlone(size)
 	case tx.lease == nil && len(tx.raw) == 0:
 		s.answer(s.execLocally())
 		s.endTransaction()

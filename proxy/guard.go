@@ -32,7 +32,9 @@ var (
 const (
 	// lockTransaction is what a transaction on a lock may be, for errors.
 	lockTransaction = "a transaction of a lock is WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC"
-	errWatchMixed   = "ERR WATCH is not supported on locks together with other keys: " + lockTransaction
+	// aloneInMulti is what a transaction on keys under contracts may be, if none is watched.
+	aloneInMulti  = "such a command is the only one of its transaction, and nothing is watched. (Many clients send pipelines as transactions, which can be switched off)"
+	errWatchMixed = "ERR WATCH is not supported on locks together with other keys: " + lockTransaction
 )
 
 // guard is that of the session; nil: it watches no lock.
@@ -95,14 +97,16 @@ func (s *Session) enqueueUnderContract(cmd *command.Command, r *resp.Request) bo
 	contract, _, text := s.contractFor(cmd, r.Args)
 	g := s.tx.guard
 	switch {
-	case contract == nil && g == nil:
+	case contract == nil && g == nil && s.tx.contract == nil:
 		return false
 	case text != "":
+	case contract == nil && g == nil:
+		text = "ERR command '" + cmd.Name + "' is not supported behind one on " + s.tx.contract.Name + ": " + aloneInMulti
 	case contract == nil:
 		text = "ERR command '" + cmd.Name + "' is not supported while a lock is watched: " + lockTransaction
-	case contract.Kind != KindLock:
-		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", "such keys do not stand in a transaction")
-	case g == nil || !g.takes(cmd, r.Args) || len(s.tx.queued) > 0:
+	case g == nil:
+		text = s.alone(contract, cmd, r.Args)
+	case contract.Kind != KindLock || !g.takes(cmd, r.Args) || len(s.tx.queued) > 0:
 		text = s.refusal(contract, cmd, cmd.FirstKey(r.Args), "", lockTransaction)
 	case !g.seen:
 		text = s.refusal(contract, cmd, g.key, "", "there has been no GET of it since WATCH, and "+lockTransaction)
@@ -114,8 +118,24 @@ func (s *Session) enqueueUnderContract(cmd *command.Command, r *resp.Request) bo
 		s.unsupported(text)
 		return true
 	}
+	if g == nil {
+		s.tx.contract = contract
+	}
 	s.queueForServer(cmd, r)
 	return true
+}
+
+// alone is the text of the error for a command on keys under a contract that is not the only one
+// of its transaction, or that cannot stand in any. The only command of a transaction is no other
+// than it is without one; only its reply is.
+func (s *Session) alone(contract *Contract, cmd *command.Command, args [][]byte) (text string) {
+	switch key := cmd.FirstKey(args); {
+	case len(s.tx.queued) > 0 || s.tx.contract != nil || s.tx.lease != nil:
+		return s.refusal(contract, cmd, key, "", aloneInMulti)
+	case cmd.Blocks(args):
+		return s.refusal(contract, cmd, key, "", "nothing waits within MULTI")
+	}
+	return ""
 }
 
 // takes reports whether a command may stand in a transaction on the lock.
@@ -162,6 +182,24 @@ func (s *Session) execGuarded(size int) bool {
 	c := s.core.commissions.get()
 	c.s, c.change = s, func(reply []byte) []byte { return execReply(reply, absent, protocol) }
 	s.entrust(c, tx.guard.contract, call, size, false)
+	return true
+}
+
+// execAlone executes a transaction of one command on keys under a contract. It reports false if
+// it has to wait.
+func (s *Session) execAlone(size int) bool {
+	tx := s.tx
+	if tx.contract.Kind == KindLock && !s.settled() {
+		return false
+	}
+	s.showQueued(tx)
+	s.endTransaction()
+	tx.eachForServer(func(cmd *command.Command, args [][]byte) {
+		_, keys, _ := s.contractFor(cmd, args)
+		c := s.core.commissions.get()
+		c.s, c.change = s, func(reply []byte) []byte { return append([]byte("*1\r\n"), reply...) }
+		s.entrust(c, tx.contract, s.callOf(cmd, args, keys), size+len(tx.raw), false)
+	})
 	return true
 }
 

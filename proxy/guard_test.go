@@ -107,18 +107,78 @@ func TestNothingIsQueuedForALockWhoseValueIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestATransactionThatWatchesNoLockHasNoLocks(t *testing.T) {
+func TestATransactionMayBeOneCommandOnKeysUnderAContract(t *testing.T) {
+	for _, test := range []struct{ command, call, reply, want string }{
+		{"INCR count:a", "incr: INCR count:a, keys at [1], RESP2", ":7\r\n", "*1\r\n:7\r\n"},
+		{"MGET count:a count:b", "mget: MGET count:a count:b, keys at [1 2], RESP2", "*2\r\n$-1\r\n$-1\r\n", "*1\r\n*2\r\n$-1\r\n$-1\r\n"},
+		{"INCR count:a", "incr: INCR count:a, keys at [1], RESP2", "-UNCERTAIN x\r\n", "*1\r\n-UNCERTAIN x\r\n"},
+		{"SET lock:x v NX PX 100", "set: SET lock:x v NX PX 100, keys at [1], RESP2", "+OK\r\n", "*1\r\n+OK\r\n"},
+		{"RINGMAIN.LOCK lock:x t PX 100", "ringmain.lock: RINGMAIN.LOCK lock:x t PX 100, keys at [1], RESP2", "*3\r\n:0\r\n:0\r\n:5\r\n", "*1\r\n*3\r\n:0\r\n:0\r\n:5\r\n"},
+		{"EVAL s 1 lock:x v", "eval: EVAL s 1 lock:x v, keys at [3], RESP2", ":1\r\n", "*1\r\n:1\r\n"},
+	} {
+		sc := newContractScene(t, 1)
+		keeper := sc.counters
+		left := "PING\r\n"
+		if strings.Contains(test.command, "lock:") {
+			keeper = sc.locks
+		}
+		sc.sends("GET a\r\n")
+		if got := sc.sends("MULTI\r\n" + test.command + "\r\n"); got != "" {
+			t.Fatalf("%q is left", got)
+		}
+		if keeper == sc.locks { // which waits for what was sent ahead of it
+			if got := sc.sends("EXEC\r\n"); got != "EXEC\r\n" {
+				t.Fatalf("%q is left", got)
+			}
+			keeper.sent(t)
+			sc.server("$1\r\n1\r\n")
+			left = sc.sends("EXEC\r\n" + left)
+			if left != "PING\r\n" {
+				t.Fatalf("%q is left: what is sent behind a lock is to wait for it", left)
+			}
+		} else {
+			left = sc.sends("EXEC\r\n" + left)
+			sc.server("$1\r\n1\r\n")
+		}
+		keeper.sent(t, test.call)[0].done([]byte(test.reply))
+		sc.sends(left)
+		sc.gets("$1\r\n1\r\n+OK\r\n+QUEUED\r\n" + test.want + "+PONG\r\n")
+		if sc.s.tx != nil || sc.core.queuedBytes != 0 || sc.s.commissions != nil {
+			t.Errorf("%s: something is kept", test.command)
+		}
+	}
+}
+
+func TestATransactionHasNothingBesideOneCommandUnderAContract(t *testing.T) {
+	for _, input := range []string{
+		"INCR count:a\r\nINCR count:a\r\n", "INCR count:a\r\nSET lock:x v NX PX 1\r\n", "SET a 1\r\nINCR count:a\r\n", "INCR count:a\r\nSET a 1\r\n",
+		"INCR count:a\r\nPING\r\n", "PING\r\nINCR count:a\r\n", "INCR count:a\r\nDBSIZE\r\n", "INCR count:a\r\nPUBLISH a b\r\n",
+		"MGET lock:x a\r\n", "RINGMAIN.LOCK lock:x t PX 1 WAIT 1\r\n",
+	} {
+		sc := newContractScene(t, 1)
+		sc.sends("MULTI\r\n" + input)
+		got := strings.TrimPrefix(strings.TrimPrefix(sc.client.take(), "+OK\r\n"), "+QUEUED\r\n")
+		if !strings.HasPrefix(got, "-ERR command ") {
+			t.Errorf("%q gets %q", input, got)
+		}
+		sc.sends("WATCH lock:x\r\nEXEC\r\n")
+		sc.gets("-ERR WATCH inside MULTI is not allowed\r\n-" + errExecAbort + "\r\n")
+		sc.locks.sent(t)
+		sc.counters.sent(t)
+		if sc.s.tx != nil || sc.core.queuedBytes != 0 {
+			t.Errorf("%q: something is kept", input)
+		}
+	}
 	sc := newContractScene(t, 1)
+	sc.watches("a")
 	sc.sends("MULTI\r\n")
 	sc.gets("+OK\r\n")
-	for _, input := range []string{"GET lock:x\r\n", "DEL lock:x\r\n", "INCR count:a\r\n", "MGET lock:x a\r\n", "EVAL s 1 lock:x\r\n", "RINGMAIN.LOCK lock:x t PX 1\r\n"} {
-		sc.refuses(input)
-	}
-	sc.refuses("INCR count:a\r\n", "do not stand in a transaction")
-	sc.sends("WATCH lock:x\r\n")
-	sc.gets("-ERR WATCH inside MULTI is not allowed\r\n")
-	sc.sends("EXEC\r\n")
-	sc.gets("-" + errExecAbort + "\r\n")
+	sc.refuses("INCR count:a\r\n", "nothing is watched")
+	sc.sends("DISCARD\r\n")
+	sc.gets("+OK\r\n")
+	sc.sends("MULTI\r\nINCR count:a\r\nDISCARD\r\nMULTI\r\nEXEC\r\n")
+	sc.gets("+OK\r\n+QUEUED\r\n+OK\r\n+OK\r\n*0\r\n")
+	sc.counters.sent(t)
 }
 
 func TestWatchesOfLocksAndOfOtherKeysDoNotMix(t *testing.T) {
@@ -133,7 +193,8 @@ func TestWatchesOfLocksAndOfOtherKeysDoNotMix(t *testing.T) {
 	sc.refuses("WATCH lock:y\r\n", "WATCH key")
 	sc.sends("UNWATCH\r\nMULTI\r\n")
 	sc.gets("+OK\r\n+OK\r\n")
-	sc.refuses("DEL lock:x\r\n", "WATCH key")
+	sc.sends("DEL lock:x\r\n") // a lone command, which the lock's executor may refuse
+	sc.gets("+QUEUED\r\n")
 }
 
 func TestALockThatIsWatchedIsLeftByDiscardResetAndAnEmptyTransaction(t *testing.T) {

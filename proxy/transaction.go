@@ -27,10 +27,11 @@ type transaction struct {
 	// is the one that tracks keys, and stays when the transaction ends.
 	lease    *backend.Lease
 	borrowed bool
-	guard    *guard // of a lock that is watched; no other key is then
-	changed  bool   // the lease has another protocol or database than it was made for
-	lost     bool   // the connection with the watched keys: they may have changed
-	placed   bool   // place is known
+	guard    *guard    // of a lock that is watched; no other key is then
+	contract *Contract // of the only command's keys, if they have one
+	changed  bool      // the lease has another protocol or database than it was made for
+	lost     bool      // the connection with the watched keys: they may have changed
+	placed   bool      // place is known
 	place    router.Place
 	epoch    uint64 // of the snapshot that place is from
 	queued   []queuedCommand
