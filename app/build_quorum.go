@@ -141,7 +141,7 @@ func (a *App) startQuorum(q *agreed) {
 	q.locks = lock.New(lock.Settings{NodeTimeout: settings.Timeout, Patterns: q.patterns.locks}, q.set, settings.Clock, newRand(), fences)
 	for _, w := range a.loops {
 		if w != q.worker {
-			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop})
+			q.mail = append(q.mail, &mailbox{from: w.loop, to: loop, clock: settings.Clock})
 		}
 	}
 	q.worker.quorums = append(q.worker.quorums, q)

@@ -29,6 +29,9 @@ func (x *executor) Execute(from ioloop.Loop, call proxy.ContractCall, done func(
 	m := x.quorum.mailOf(from)
 	e := m.errand()
 	e.engine, e.cmd, e.done, e.brief = x.engine, x.command(call.Kept(&e.memory)), done, x.brief
+	if !x.brief {
+		e.cmd.Promise = &e.promise
+	}
 	m.send(e)
 	if x.brief {
 		return nil
@@ -56,6 +59,7 @@ type mailbox struct {
 	// out and free, errands for their next use, are used on from, back on to.
 	out, back []*errand
 	free      []*errand
+	clock     quorum.Clock // the quorum's
 }
 
 const (
@@ -73,7 +77,9 @@ type errand struct {
 	brief  bool               // as the executor's: nobody knows the errand once it is done
 	done   func(reply []byte) // on the loop it came from
 	reply  []byte
-	told   func(reply []byte) // takes the reply on the quorum's loop; kept over its uses
+	// promise is that of the reply, which may come to the client's loop too late for it.
+	promise quorum.Promise
+	told    func(reply []byte) // takes the reply on the quorum's loop; kept over its uses
 	// cancel, ended and gone are used on the quorum's loop.
 	cancel      func()
 	ended, gone bool
@@ -102,6 +108,10 @@ func (m *mailbox) errand() *errand {
 
 // done hands over the reply, and has the errand be used again.
 func (m *mailbox) done(e *errand) {
+	if !e.brief && e.promise.Broken(m.clock.Now()) {
+		e.reply = e.promise.Instead
+		m.giveUp(e)
+	}
 	e.done(e.reply)
 	if e.brief && len(m.free) < keptErrands && e.memory.Size() <= keptMemory {
 		*e = errand{memory: e.memory, told: e.told}
@@ -142,12 +152,9 @@ func (m *mailbox) deliver() {
 
 // begin carries an errand out.
 func (m *mailbox) begin(e *errand) {
-	cancel := e.engine().Do(e.cmd, e.told)
-	if e.ended {
-		return
-	}
-	if e.cancel = cancel; e.gone && cancel != nil {
-		cancel()
+	e.cancel = e.engine().Do(e.cmd, e.told)
+	if e.gone && e.cancel != nil {
+		e.cancel()
 	}
 }
 

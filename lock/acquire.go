@@ -65,13 +65,13 @@ type attempt struct {
 // Acquire takes locks that nobody has. The result is Yes, No with what is left, or Failed,
 // and then nothing was acquired.
 func (e *Engine) Acquire(r Request, done func(Result)) (cancel func()) {
-	return e.pass(r, done, func(done func(Result)) { e.acquire(r, false, false, func(result Result, _ *attempt) { done(result) }) })
+	return e.passTo(r, done, func(done func(Result)) { e.acquire(r, false, false, func(result Result, _ *attempt) { done(result) }) })
 }
 
 // AcquireOrExtend is as Acquire, but takes locks that the token has already, too, and never
 // makes them end earlier.
 func (e *Engine) AcquireOrExtend(r Request, done func(Result)) (cancel func()) {
-	return e.pass(r, done, func(done func(Result)) { e.acquire(r, true, false, func(result Result, _ *attempt) { done(result) }) })
+	return e.passTo(r, done, func(done func(Result)) { e.acquire(r, true, false, func(result Result, _ *attempt) { done(result) }) })
 }
 
 // acquire is carried out within the gate.
@@ -197,8 +197,8 @@ func (t *attempt) holder() (most int, left time.Duration) {
 // win has a majority of the votes; what is left to see is whether in time.
 func (t *attempt) win() {
 	elapsed := t.e.clock.Now().Since(t.began)
-	validity := t.terms.validity(elapsed)
-	if !t.terms.enough(validity) && (!t.told || validity <= 0) {
+	result, inTime := t.terms.grant(t.began, elapsed, t.told)
+	if !inTime {
 		t.lose()
 		t.done(failed(fmt.Sprintf("NOQUORUM the votes took %v, which is too long for a lock of %v",
 			elapsed.Round(time.Millisecond), t.terms.ttl)), t)
@@ -206,7 +206,9 @@ func (t *attempt) win() {
 	}
 	t.decided, t.won = true, true
 	t.remember()
-	t.done(Result{Verdict: Yes, Validity: validity, Extended: t.extends()}, t)
+	result.Extended = t.extends()
+	result.made = !result.Extended
+	t.done(result, t)
 }
 
 // extends reports whether a majority had the locks as the token's before.

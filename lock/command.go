@@ -148,8 +148,19 @@ func (c *command) answer(reply func(Result) []byte) func(Result) {
 			c.done(errorReply(r.Text))
 			return
 		}
+		if c.Promise != nil && r.latest != (quorum.Instant{}) {
+			*c.Promise = quorum.Promise{Latest: r.latest, Instead: errorReply(c.late(r))}
+		}
 		c.done(reply(r))
 	}
+}
+
+// late is the text of the error for a grant that the client is told of too late.
+func (c *command) late(r Result) string {
+	if r.made {
+		return "NOQUORUM the proxy was too slow for a lock of that TTL: it is released"
+	}
+	return "UNCERTAIN the lock may end with its old TTL or with the new one: the proxy was too slow"
 }
 
 func (c *command) setnx() (cancel func()) {

@@ -101,6 +101,10 @@ type Result struct {
 	Extended bool
 	// Fence is, of AcquireFenced and Fence, the number.
 	Fence int64
+	// made says, of Yes, that the locks were nobody's before.
+	made bool
+	// latest is, of Yes, when at the latest the client may be told of the Validity.
+	latest quorum.Instant
 	// overtaken tells that the lock has got a larger number than the one allocated for it.
 	overtaken bool
 }
@@ -119,6 +123,49 @@ func (e *Engine) pass(r Request, done func(Result), operate func(done func(Resul
 		return nil
 	}
 	return e.giveUp(t, done)
+}
+
+// passTo is as pass, for what gets locks: if nobody is told of them, they are released.
+func (e *Engine) passTo(r Request, done func(Result), operate func(done func(Result))) (cancel func()) {
+	d := &delivery{e: e, r: r, done: done}
+	giveUp := e.pass(r, d.end, operate)
+	return func() {
+		d.fail()
+		if giveUp != nil {
+			giveUp()
+		}
+	}
+}
+
+// delivery is the result of an operation that gets locks, on its way to the client.
+type delivery struct {
+	e    *Engine
+	r    Request
+	done func(Result)
+	// got: there are locks to be given back. failed: the client is not told of them.
+	got, failed bool
+}
+
+func (d *delivery) end(result Result) {
+	d.got = result.made
+	if d.failed {
+		d.giveBack()
+		result = failed(textGone)
+	}
+	d.done(result)
+}
+
+// fail tells that the result does not reach the client, before it is there or after it.
+func (d *delivery) fail() {
+	d.failed = true
+	d.giveBack()
+}
+
+func (d *delivery) giveBack() {
+	if d.got {
+		d.got = false
+		d.e.Release(d.r, func(Result) {})
+	}
 }
 
 func (e *Engine) task(r Request, done func(Result), operate func(done func(Result))) *task {

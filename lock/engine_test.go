@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringmain/quorum"
 )
 
 func TestALockIsTakenExtendedAndReleased(t *testing.T) {
@@ -275,6 +277,69 @@ func TestALockThatIsGivenToAClientThatHasGoneIsFreeAgain(t *testing.T) {
 	sc.expect(0, "GET lock:a", "$1\r\nu\r\n")
 	if e := sc.proxies[0].engine; len(e.waiters) != 0 || e.waiting != 0 {
 		t.Errorf("%d still wait", e.waiting)
+	}
+}
+
+func TestALockThatNobodyIsToldOfIsGivenBack(t *testing.T) {
+	for _, line := range []string{"SET lock:a t NX PX 10000", "RINGMAIN.LOCK lock:a t PX 10000", "RINGMAIN.LOCK lock:a t PX 10000 WAIT 5000"} {
+		for _, late := range []bool{false, true} {
+			sc := newScene(t, 3, 1)
+			var got []string
+			cancel := sc.proxies[0].command(line, func(r string) { got = append(got, r) })
+			if late {
+				sc.until(func() bool { return len(got) > 0 })
+			}
+			cancel()
+			cancel()
+			sc.pass(time.Second)
+			if len(got) != 1 || strings.Contains(got[0], "client has gone") == late {
+				t.Errorf("%s, late: %v: %q", line, late, got)
+			}
+			sc.expectHeld("lock:a", "- - -")
+		}
+	}
+	// What the token had before, it keeps.
+	sc := newScene(t, 3, 1)
+	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
+	e := sc.proxies[0].engine
+	ended := false
+	cancel := e.AcquireOrExtend(Request{Keys: []string{"lock:a"}, Token: "t", TTL: 5 * time.Second}, func(Result) { ended = true })
+	cancel()
+	sc.until(func() bool { return ended })
+	cancel()
+	sc.pass(time.Second)
+	sc.expectHeld("lock:a", "t t t")
+}
+
+func TestARepliesPromiseIsBrokenWhenTheServersMayNotKeepIt(t *testing.T) {
+	for _, test := range []struct {
+		line string
+		// least is for how long after the request at least the reply may be handed over.
+		least, most time.Duration
+		instead     string
+	}{
+		{"SET lock:a t NX PX 1000", 100 * time.Millisecond, 100 * time.Millisecond, "-NOQUORUM the proxy was too slow"},
+		{"RINGMAIN.LOCK lock:a t PX 1000", 100 * time.Millisecond, 100 * time.Millisecond, "-NOQUORUM the proxy was too slow"},
+		{"SET lock:b t IFEQ t PX 1000", 100 * time.Millisecond, 100 * time.Millisecond, "-UNCERTAIN the lock may end"},
+		{"GET lock:b", 0, 0, ""},
+		{"DELIFEQ lock:b t", 0, 0, ""},
+		{"SET lock:b u NX PX 1000", 0, 0, ""},
+	} {
+		sc := newScene(t, 3, 1)
+		sc.expect(0, "SET lock:b t NX PX 10000", "+OK")
+		began, promise, got := sc.proxies[0].Now(), quorum.Promise{}, ""
+		sc.proxies[0].promised = &promise
+		sc.proxies[0].command(test.line, func(r string) { got = r })
+		sc.until(func() bool { return got != "" })
+		if test.most == 0 {
+			if promise.Broken(began.Plus(time.Hour)) {
+				t.Errorf("%s, answered %q, promises %+v", test.line, got, promise)
+			}
+			continue
+		}
+		if promise.Broken(began.Plus(test.least)) || !promise.Broken(began.Plus(test.most+1)) || !strings.HasPrefix(string(promise.Instead), test.instead) {
+			t.Errorf("%s promises until %v, instead %q", test.line, promise.Latest.Since(began), promise.Instead)
+		}
 	}
 }
 

@@ -155,13 +155,13 @@ func (x *extension) decide() {
 	switch {
 	case count[extended] >= x.e.quorum:
 		elapsed := x.e.clock.Now().Since(x.began)
-		validity := x.terms.validity(elapsed)
-		if !x.terms.enough(validity) {
+		result, inTime := x.terms.grant(x.began, elapsed, false)
+		if !inTime {
 			x.end(failed(fmt.Sprintf("UNCERTAIN extending took %v, which is too long for a TTL of %v",
 				elapsed.Round(time.Millisecond), x.terms.ttl)))
 			return
 		}
-		x.end(Result{Verdict: Yes, Validity: validity})
+		x.end(result)
 	case count[lost]+count[old] > x.e.spare() && count[old] > 0:
 		x.end(failed(fmt.Sprintf("ERR the lock has been held for longer than max_hold, %v", x.e.pattern(x.r).MaxHold)))
 	case count[lost] > x.e.spare():

@@ -27,7 +27,7 @@ func (e *Engine) unfenced(p *Pattern) string {
 // AcquireFenced acquires one lock, and has its number if there are any. Yes may come with
 // a Validity that is shorter than the TTL.
 func (e *Engine) AcquireFenced(r Request, done func(Result)) (cancel func()) {
-	return e.pass(r, done, func(done func(Result)) { e.acquireFenced(r, done) })
+	return e.passTo(r, done, func(done func(Result)) { e.acquireFenced(r, done) })
 }
 
 func (e *Engine) acquireFenced(r Request, done func(Result)) {
@@ -37,9 +37,10 @@ func (e *Engine) acquireFenced(r Request, done func(Result)) {
 			return
 		}
 		e.number(r, "", []string{t.op}, func(numbered Result) {
-			numbered.Validity = t.terms.validity(e.clock.Now().Since(t.began))
-			if numbered.Verdict == Yes && numbered.Validity > 0 {
-				done(numbered)
+			granted, inTime := t.terms.grant(t.began, e.clock.Now().Since(t.began), true)
+			if numbered.Verdict == Yes && inTime {
+				granted.Fence, granted.made = numbered.Fence, true
+				done(granted)
 				return
 			}
 			// A lock without the number that was asked for is none.

@@ -89,6 +89,7 @@ func (p *proxy) command(line string, done func(reply string)) (cancel func()) {
 	for _, word := range strings.Fields(line) {
 		c.Args = append(c.Args, []byte(strings.ReplaceAll(word, "~", "")))
 	}
+	c.Promise = p.promised
 	c.Name, c.Protocol, c.Keys = strings.ToLower(string(c.Args[0])), 2, []int{1}
 	if c.Name == "exists" || c.Name == "del" {
 		c.Keys = nil

@@ -19,6 +19,8 @@ type proxy struct {
 	lines  []*wire
 	set    *quorum.Set
 	engine *Engine
+	// promised is that of the commands; nil: they are answered at once.
+	promised *quorum.Promise
 }
 
 // network joins proxies to servers.

@@ -3,6 +3,8 @@ package lock
 import (
 	"math"
 	"time"
+
+	"ringmain/quorum"
 )
 
 // Settings are those of the patterns whose locks one quorum keeps.
@@ -96,6 +98,31 @@ func (t terms) validity(elapsed time.Duration) time.Duration {
 		return min(t.ttl, t.ttl+t.budget-elapsed)
 	}
 	return t.ttl - t.pad - elapsed
+}
+
+// handOver is for the way of a reply that tells how much validity is left, from the engine's loop to the
+// client's.
+const handOver = 5 * time.Millisecond
+
+// grant is what the client gets of an operation that began then, elapsed ago. told says that it
+// is told the validity, and so may get less than the TTL. inTime is false if it gets nothing.
+func (t terms) grant(began quorum.Instant, elapsed time.Duration, told bool) (result Result, inTime bool) {
+	whole := t.ttl - t.pad
+	if t.padded {
+		whole = t.ttl + t.budget
+	}
+	validity := t.validity(elapsed)
+	latest := whole // from the beginning on: of a client that knows that its lock is shorter than the TTL
+	switch {
+	case told:
+		validity = min(validity, whole-elapsed-handOver)
+		latest = whole - validity
+	case !t.enough(validity):
+		return Result{}, false
+	case t.padded:
+		latest = t.budget
+	}
+	return Result{Verdict: Yes, Validity: validity, latest: began.Plus(latest)}, validity > 0
 }
 
 // enough reports whether a validity may be told to a client that is not told how long

@@ -3,6 +3,8 @@ package lock
 import (
 	"testing"
 	"time"
+
+	"ringmain/quorum"
 )
 
 func TestTermsOfATTL(t *testing.T) {
@@ -40,6 +42,36 @@ func TestTermsOfATTL(t *testing.T) {
 			least := time.Duration(float64(got.lease) / (1 + test.drift))
 			if end := elapsed + got.validity(elapsed); end > least-driftSlack/2 {
 				t.Errorf("%s: the client counts on %v, a server may count %v", test.name, end, least)
+			}
+		}
+	}
+}
+
+// Whoever is told how much of a lock is left must be able to count on that, for as long as the reply may be
+// handed over.
+func TestWhatIsToldOfALockHoldsWheneverItIsHandedOver(t *testing.T) {
+	for _, padded := range []bool{true, false} {
+		p := defaultPattern()
+		p.PadTTL = padded
+		s := Settings{NodeTimeout: 50 * time.Millisecond, Patterns: []Pattern{p}}
+		for _, ttl := range []time.Duration{100 * time.Millisecond, time.Second, time.Minute} {
+			terms := s.terms(&p, ttl)
+			end := time.Duration(float64(terms.lease-driftSlack) / 1.01) // at the servers, at the earliest
+			for elapsed := time.Duration(0); elapsed < ttl+200*time.Millisecond; elapsed += 700 * time.Microsecond {
+				for _, told := range []bool{false, true} {
+					began := quorum.Instant{Monotonic: time.Hour, Wall: 9 * time.Hour}
+					got, ok := terms.grant(began, elapsed, told)
+					latest := got.latest.Since(began)
+					switch {
+					case !ok:
+					case latest < elapsed || told && latest < elapsed+handOver:
+						t.Fatalf("padded %v, %v after %v: to be handed over until %v", padded, ttl, elapsed, latest)
+					case (told || padded) && latest+got.Validity > end:
+						t.Fatalf("padded %v, %v after %v: %v is told of until %v", padded, ttl, elapsed, got.Validity, latest)
+					case padded && !told && got.Validity != ttl:
+						t.Fatalf("%v after %v: %v", ttl, elapsed, got.Validity)
+					}
+				}
 			}
 		}
 	}

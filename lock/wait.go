@@ -44,12 +44,13 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	if wait <= 0 {
 		return e.AcquireFenced(r, done)
 	}
+	d := &delivery{e: e, r: r, done: done}
 	key := r.Keys[0]
 	l := e.waiters[key]
 	if l == nil {
 		l = &line{}
 	}
-	w := &waiter{e: e, r: r, line: l, size: len(key) + len(r.Token) + 512, done: done}
+	w := &waiter{e: e, r: r, line: l, size: len(key) + len(r.Token) + 512, done: d.end}
 	if len(l.all) >= maxQueued || e.waiting >= maxQueuedAll || e.waitingBytes+w.size > maxQueuedBytes {
 		done(failed("ERR too many commands wait for locks of " + e.pattern(r).Name))
 		return nil
@@ -69,6 +70,7 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	}
 	return func() {
 		w.gone = true
+		d.fail()
 		w.giveUp(failed(textGone))
 	}
 }
@@ -88,13 +90,7 @@ func (w *waiter) ask(first bool) {
 func (w *waiter) answered(result Result) {
 	w.task = nil
 	switch {
-	case w.gone:
-		if result.Verdict == Yes { // it is nobody's
-			w.e.Release(w.r, func(Result) {})
-		}
-		w.end(failed(textGone))
-		return
-	case result.Verdict != No || w.late:
+	case result.Verdict != No || w.late || w.gone:
 		w.end(result)
 		return
 	}

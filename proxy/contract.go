@@ -86,7 +86,8 @@ type Executor interface {
 	//
 	// cancel, if it is not nil, tells that nobody waits for what the command may yet get: the
 	// client has gone, or has been let go (CLIENT UNBLOCK). Of a lock that is granted all the same
-	// the client is not told. cancel is called on from, at most once, not after done.
+	// the client is not told, and it is released. cancel is called on from, at most once, not after
+	// done.
 	Execute(from ioloop.Loop, call ContractCall, done func(reply []byte)) (cancel func())
 }
 

@@ -109,6 +109,11 @@ func (i Instant) Since(earlier Instant) time.Duration {
 	return max(i.Monotonic-earlier.Monotonic, i.Wall-earlier.Wall)
 }
 
+// Plus is the moment that comes d later by both clocks.
+func (i Instant) Plus(d time.Duration) Instant {
+	return Instant{Monotonic: i.Monotonic + d, Wall: i.Wall + d}
+}
+
 // Timer is a pending call.
 type Timer interface {
 	// Stop cancels the call. It reports whether the call was still pending.
