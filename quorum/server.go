@@ -69,9 +69,11 @@ type server struct {
 	examining  bool
 	again      bool // examine once more, when that has ended
 
-	// told is what the log was told last, and stateSince when the state changed.
-	told       struct{ state, reason string }
+	// noted is the state when it was looked at last, stateSince when that came about, and told what the
+	// log was told last.
+	noted      string
 	stateSince time.Duration
+	told       struct{ state, reason string }
 	counts     [Unknown + 1]uint64 // of answers, by their outcome
 	jumps      uint64
 }
@@ -199,14 +201,18 @@ func (s *server) looked(l sample) (jumped bool) {
 	return true
 }
 
+// patience is how long a server is not reached before the log says so: connections that stall
+// are renewed in less.
+const patience = time.Second
+
 // tell has the log say how the server is used, when that changes.
 func (s *server) tell() {
 	state, reason := s.state()
-	if state == s.told.state && reason == s.told.reason {
-		return
+	if state != s.noted {
+		s.noted, s.stateSince = state, s.now()
 	}
-	if state != s.told.state {
-		s.stateSince = s.now()
+	if state == s.told.state && reason == s.told.reason || state == StateDown && s.now()-s.stateSince < patience {
+		return
 	}
 	before := s.told
 	s.told.state, s.told.reason = state, reason

@@ -17,13 +17,18 @@ func TestTheStateOfEachServerIsToldAndLoggedOnce(t *testing.T) {
 	expect(0, StateVotes, 0)
 	b.clock.pass(time.Minute)
 	expect(0, StateVotes, time.Minute)
+	voting := b.log.String()
 	b.models[0].down = "is unreachable"
 	b.models[1].keys = map[string]string{}
 	b.models[2].ahead = time.Hour
 	b.clock.pass(time.Second)
-	expect(0, StateDown, time.Second)
-	expect(1, StateBarred, time.Second)
-	expect(2, StateQuarantine, time.Second)
+	if said := b.log.String()[len(voting):]; strings.Contains(said, "unreachable") || !strings.Contains(said, "no identity") {
+		t.Errorf("what may be over in a moment is logged, or what is not is not:\n%s", said)
+	}
+	b.clock.pass(time.Second)
+	expect(0, StateDown, 2*time.Second)
+	expect(1, StateBarred, 2*time.Second)
+	expect(2, StateQuarantine, 2*time.Second)
 	if s := b.set.Status().Servers[2]; s.Jumps != 1 || s.Calls[Done] == 0 || s.Calls[Unknown] != 1 {
 		t.Errorf("of the one whose clock has jumped is counted %+v", s)
 	}
