@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
@@ -122,7 +123,7 @@ func (a *App) startQuorum(q *agreed) {
 	maxTTL, drift := a.cfg.MaxTTL(q.name)
 	settings := quorum.Settings{
 		Name: q.name, Servers: q.names, Persistence: PersistenceOf(q.cfg), Nodes: q.cfg.SetHash(), Hash: a.cfg.SettingsHash(q.name),
-		MaxTTL: time.Duration(maxTTL), Drift: max(drift, defaultDrift), Timeout: time.Duration(q.cfg.NodeTimeout),
+		MaxTTL: time.Duration(maxTTL), Drift: cmp.Or(drift, defaultDrift), Timeout: time.Duration(q.cfg.NodeTimeout),
 		Clock: &clock{loop: loop, began: time.Now()}, Link: q.link, Random: random64, Log: a.log,
 	}
 	q.set = quorum.New(settings)

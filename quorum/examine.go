@@ -19,6 +19,8 @@ type facts struct {
 	// promotion is the offset at which the process ceased to be a replica; "-1": it was none.
 	promotion string
 	cluster   bool
+	// rewriting: the append-only file is being written anew.
+	rewriting bool
 	// config are the parameters of wanted.
 	config map[string]string
 	// identity and settings are the keys' values, nil where there is none; quarantine is what
@@ -145,9 +147,15 @@ func (s *server) conclude(f *facts) {
 		s.kept = 0
 	}
 	s.unfit, s.apart = f.problem(q.Persistence), false
-	if s.unfit != "" {
+	switch {
+	case s.unfit != "":
+		s.filed = false
+		return
+	case !s.filed && f.rewriting && q.Persistence == FsyncAlways:
+		s.unfit = firstFile
 		return
 	}
+	s.filed = true
 	var id Identity
 	id, s.unfit, s.apart = f.verdict(s.index, q.Nodes, q.Hash, q.selfMade())
 	if s.unfit == "" && q.Persistence == FsyncAlways {
@@ -170,6 +178,10 @@ func (s *server) conclude(f *facts) {
 	}
 	q.settle()
 }
+
+// firstFile is said of a server which is writing a whole append-only file, when it is not known that
+// it had one before: if it has just been told to keep one, it keeps nothing until that is done.
+const firstFile = "is writing its append-only file, perhaps its first: it may not keep yet what it acknowledges"
 
 // arrived takes note of a new process. What one that keeps all has acknowledged, it still
 // has.
@@ -253,6 +265,7 @@ func (f *facts) readInfo(reply []byte) error {
 
 // readText takes what INFO says.
 func (f *facts) readText(text []byte) error {
+	f.rewriting = false
 	f.role, f.promotion, f.memory.limit, f.memory.policy = "", "-1", "0", "noeviction"
 	for line := range bytes.Lines(text) {
 		name, value, _ := strings.Cut(string(bytes.TrimSpace(line)), ":")
@@ -276,6 +289,8 @@ func (f *facts) readText(text []byte) error {
 			f.promotion = value
 		case "cluster_enabled":
 			f.cluster = value == "1"
+		case "aof_rewrite_in_progress", "aof_rewrite_scheduled":
+			f.rewriting = f.rewriting || value == "1"
 		}
 	}
 	if f.runID == "" || f.role == "" {

@@ -49,6 +49,9 @@ func together(servers []Founder) error {
 		if problem := s.Look.Problem(FsyncAlways); problem != "" {
 			return refused("%s %s", s.Name, problem)
 		}
+		if s.Look.facts.rewriting {
+			return refused("%s %s: try again when that is done", s.Name, firstFile)
+		}
 	}
 	return nil
 }

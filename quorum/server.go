@@ -41,6 +41,8 @@ type server struct {
 	last string
 	// spent are identities that the server had and that are not believed any more.
 	spent spent
+	// filed: the process has been seen with a whole append-only file, if it is to have one.
+	filed bool
 	// promotion is the offset at which the process ceased to be a replica.
 	promotion string
 
@@ -177,7 +179,7 @@ func (s *server) forget() {
 	s.runID = ""
 	s.epoch++
 	clear(s.known)
-	s.unfit, s.apart, s.foreign = unseen, false, false
+	s.unfit, s.apart, s.foreign, s.filed = unseen, false, false, false
 	s.q.Link.Expect(s.index, "")
 }
 

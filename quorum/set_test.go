@@ -337,6 +337,25 @@ func TestAnExaminationIsRepeatedWhileTheProcessRuns(t *testing.T) {
 	b.expectBarred(0, Register, "")
 }
 
+func TestAServerThatIsYetToWriteItsFirstFileIsNotTrusted(t *testing.T) {
+	b := newBench(t, 3, FsyncAlways).initialised()
+	m := b.models[0]
+	m.info = "aof_rewrite_in_progress:1\r\n"
+	b.set.Start()
+	b.expectBarred(0, Register, firstFile)
+	m.info = ""
+	b.clock.pass(2 * time.Second)
+	b.expectBarred(0, Register, "")
+	m.info = "aof_rewrite_in_progress:1\r\n" // of the file that it has
+	b.clock.pass(5 * time.Second)
+	b.expectBarred(0, Register, "")
+	m.config["appendonly"] = "no"
+	b.clock.pass(5 * time.Second)
+	m.config["appendonly"] = "yes"
+	b.clock.pass(5 * time.Second)
+	b.expectBarred(0, Register, firstFile)
+}
+
 func TestAClosedSetIsRefused(t *testing.T) {
 	b := newBench(t, 3, FsyncAlways).initialised()
 	b.set.Start()

@@ -29,7 +29,7 @@ func TestTheStateOfEachServerIsToldAndLoggedOnce(t *testing.T) {
 	expect(0, StateDown, 2*time.Second)
 	expect(1, StateBarred, 2*time.Second)
 	expect(2, StateQuarantine, 2*time.Second)
-	if s := b.set.Status().Servers[2]; s.Jumps != 1 || s.Calls[Done] == 0 || s.Calls[Unknown] != 1 {
+	if s := b.set.Status().Servers[2]; s.Jumps != 1 || s.Calls[Done] == 0 || s.Calls[Unknown] == 0 {
 		t.Errorf("of the one whose clock has jumped is counted %+v", s)
 	}
 	b.models[0].down = ""
