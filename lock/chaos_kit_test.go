@@ -114,6 +114,8 @@ func (c *chaos) launch(i int) {
 	switch c.mutant {
 	case "votes that come late count":
 		p.engine.clock = stoppedClock{p}
+	case "time while a machine is suspended does not count":
+		p.engine.clock = monotonicClock{p}
 	case "numbers drawn in advance":
 		p.engine.fences = &advanceFences{fences: c.fences}
 	}
@@ -124,6 +126,13 @@ func (c *chaos) launch(i int) {
 type stoppedClock struct{ quorum.Clock }
 
 func (s stoppedClock) Now() quorum.Instant { return quorum.Instant{} }
+
+// monotonicClock shows one of the two clocks only.
+type monotonicClock struct{ quorum.Clock }
+
+func (m monotonicClock) Now() quorum.Instant {
+	return quorum.Instant{Monotonic: m.Clock.Now().Monotonic}
+}
 
 // advanceFences draw numbers in pairs, and keep one of them for later.
 type advanceFences struct {

@@ -404,6 +404,26 @@ func TestNumbersRiseWithTheHoldersAndStayTheHoldersOwn(t *testing.T) {
 	sc.expect(1, "RINGMAIN.FENCE lock:a t", ":3\r\n")
 }
 
+func TestANumberFromBeforeAnotherHolderIsNotUsedAgain(t *testing.T) {
+	sc := newScene(t, 3, 2)
+	sc.expect(0, "RINGMAIN.LOCK lock:a t PX 60000", "*3\r\n:1\r\n:1\r\n")
+	sc.pass(time.Millisecond)
+	sc.cutOff(0, 0)
+	sc.expect(0, "DELIFEQ lock:a t", ":1") // server 0 still has the lock, with the number
+	sc.expect(1, "RINGMAIN.LOCK lock:a u PX 60000", "*3\r\n:1\r\n:2\r\n")
+	sc.expect(1, "DELIFEQ lock:a u", ":1")
+	var got *Result
+	r := Request{Keys: []string{"lock:a"}, Token: "t", TTL: time.Minute}
+	sc.proxies[1].engine.AcquireOrExtend(r, func(result Result) { got = &result })
+	if !sc.until(func() bool { return got != nil }) || got.Verdict != Yes {
+		t.Fatalf("got %+v", got)
+	}
+	sc.pass(time.Millisecond)
+	sc.expectHeld("lock:a", "t t t")
+	sc.expect(1, "RINGMAIN.FENCE lock:a t", ":3\r\n")
+	sc.expect(1, "RINGMAIN.FENCE lock:a t", ":3\r\n")
+}
+
 func TestALockWhoseNumberIsNotToBeHadIsNotGranted(t *testing.T) {
 	sc := newScene(t, 3, 1)
 	sc.fences.(*counterFences).err = fmt.Errorf("NOQUORUM 1/3 servers")
