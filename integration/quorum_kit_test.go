@@ -98,7 +98,7 @@ func (q *testQuorum) initialise(t testing.TB) {
 	}
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	succeed(t, os.WriteFile(file, []byte(q.text()), 0o600))
-	if out, err := exec.Command(path, "quorum", "init", "safe", "--config", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(path, "quorum", "init", "safe", "--at-once", "--config", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, s := range q.servers {
