@@ -40,7 +40,7 @@ func TestAChangedConfigurationRefusesProxiesOfTheOldOneAndLosesNothing(t *testin
 		t.Fatal(said)
 	}
 	before := dial(t, startFrom(t, old).Addr())
-	count := increment(t, before, "counter:a")
+	increment(t, before, "counter:a")
 	eventually(t, "a lock is granted", func() bool { return before.do("SET", "lock:held", "t", "NX", "PX", "1000") == "+OK\r\n" })
 
 	// Who has the new configuration too early is refused, and harms nobody.
@@ -48,7 +48,7 @@ func TestAChangedConfigurationRefusesProxiesOfTheOldOneAndLosesNothing(t *testin
 	for _, command := range [][]string{{"INCR", "counter:a"}, {"SET", "lock:b", "t", "NX", "PX", "500"}} {
 		eventually(t, "it is refused: "+command[0], func() bool { return strings.HasPrefix(after.do(command...), "-LOCKSET ") })
 	}
-	count = increment(t, before, "counter:a")
+	count := increment(t, before, "counter:a")
 
 	if code, said := quorumChange(t, old, now); code != 0 || strings.Count(said, "goes by the new configuration") != 3 {
 		t.Fatalf("%d: %s", code, said)
