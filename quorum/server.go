@@ -220,8 +220,8 @@ func (s *server) tell() {
 	s.told.state, s.told.reason = state, reason
 	log := s.q.Log.With("quorum", s.q.Name, "server", s.name)
 	switch {
-	case reason == unseen && before.state == "", reason == unsettled:
-		// what comes next says more
+	case reason == unseen && before.state == "", reason == unsettled, reason == noIdentity && s.last == "" && s.q.selfMade():
+		// what comes next says more: it is given its first identity
 	case state == StateVotes:
 		log.Info("server of a quorum may vote")
 	case state == StateQuarantine:

@@ -170,6 +170,22 @@ func TestAnEmbeddedSetVotesAtOnce(t *testing.T) {
 	}
 }
 
+func TestTheFirstStartOfASetThatInitialisesItselfIsNoTrouble(t *testing.T) {
+	for p, warnings := range map[Persistence]int{Embedded: 0, None: 3} { // that those are in quarantine
+		b := newBench(t, 3, p)
+		b.set.Start()
+		if got := strings.Count(b.log.String(), "level=WARN"); got != warnings || strings.Contains(b.log.String(), "may not vote") {
+			t.Errorf("persistence %d: the log has %d warnings:\n%s", p, got, b.log.String())
+		}
+		b.models[1].keys = map[string]string{}
+		b.models[1].refuses["EVAL"] = "NOPERM no"
+		b.clock.pass(time.Minute)
+		if !strings.Contains(b.log.String(), "may not vote") {
+			t.Errorf("persistence %d: the log does not tell of a server that has lost its identity", p)
+		}
+	}
+}
+
 func TestAServerThatWasStartedLatelyWaitsForItsLocksToEnd(t *testing.T) {
 	b := newBench(t, 3, None)
 	b.set.Start()
