@@ -220,7 +220,7 @@ func (o *call) judge(list []Value) {
 		s.beats = 0
 		// What was under way when the server was found to be one that may have lost locks was
 		// executed after it had lost them, perhaps: not only the answer that shows it.
-		if word == saysDone && s.until > s.now() {
+		if word == saysDone && s.until > s.now() && (jumped || o.script != probe) {
 			s.kept = 0
 			o.end(Answer{Outcome: Unknown, Reason: s.why})
 			return

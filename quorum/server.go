@@ -76,6 +76,7 @@ type server struct {
 	noted      string
 	stateSince time.Duration
 	told       struct{ state, reason string }
+	toldUntil  time.Duration // when the quarantine ends that it was told of
 	counts     [Unknown + 1]uint64 // of answers, by their outcome
 	jumps      uint64
 }
@@ -213,9 +214,14 @@ func (s *server) tell() {
 	if state != s.noted {
 		s.noted, s.stateSince = state, s.now()
 	}
-	if state == s.told.state && reason == s.told.reason || state == StateDown && s.now()-s.stateSince < patience {
+	until := max(s.kept, s.until)
+	switch {
+	case state == s.told.state && reason == s.told.reason || state == StateDown && s.now()-s.stateSince < patience:
 		return
+	case state == StateQuarantine && state == s.told.state && until < s.toldUntil+time.Second:
+		return // two reasons for the same
 	}
+	s.toldUntil = until
 	before := s.told
 	s.told.state, s.told.reason = state, reason
 	log := s.q.Log.With("quorum", s.q.Name, "server", s.name)

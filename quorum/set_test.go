@@ -186,6 +186,24 @@ func TestTheFirstStartOfASetThatInitialisesItselfIsNoTrouble(t *testing.T) {
 	}
 }
 
+func TestAQuarantineForTwoReasonsIsToldOnce(t *testing.T) {
+	b := newBench(t, 3, None)
+	b.set.Start()
+	s := b.set.servers[0]
+	for i := range 20 {
+		s.until, s.why = s.kept+time.Duration(i%3-1)*time.Millisecond, "was started lately, and may have lost locks"
+		b.clock.pass(beat)
+	}
+	if got := strings.Count(b.log.String(), "casts no vote for a time\" quorum=safe server=s0"); got != 1 {
+		t.Errorf("the log tells %d times of one server:\n%s", got, b.log.String())
+	}
+	s.isolate(time.Hour, "had its clock jump")
+	b.clock.pass(beat)
+	if !strings.Contains(b.log.String(), "jump") {
+		t.Error("the log does not tell of a longer one")
+	}
+}
+
 func TestAServerThatWasStartedLatelyWaitsForItsLocksToEnd(t *testing.T) {
 	b := newBench(t, 3, None)
 	b.set.Start()
