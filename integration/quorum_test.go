@@ -281,3 +281,35 @@ func TestTheStateOfAQuorumIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuorumsServersMayAskForAPassword(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	servers := startRedis(t, 3, append([]string{"requirepass", "sesame"}, durable...)...)
+	text := quorumConfig(servers, ", auth: {password_file: '"+file+"'}") + quorumCounters
+	if code, said := quorumInit(t, text, "--at-once"); code != 0 {
+		t.Fatal(said)
+	}
+	r := startFrom(t, text)
+	w := dial(t, r.Addr())
+	increment(t, w, "counter:a")
+	eventually(t, "a lock is granted", func() bool { return w.do("SET", "lock:a", "t", "NX", "PX", "500") == "+OK\r\n" })
+
+	wrong := startFrom(t, quorumConfig(servers, "")+quorumCounters)
+	reply := ""
+	eventually(t, "what is missing is named", func() bool {
+		reply = dial(t, wrong.Addr()).do("INCR", "counter:a")
+		return strings.Contains(reply, "NOAUTH")
+	})
+	if !strings.HasPrefix(reply, "-NOQUORUM 0/3 servers") {
+		t.Errorf("without the password: %q", reply)
+	}
+	for _, said := range []string{r.log.String(), wrong.log.String(), reply} {
+		if strings.Contains(said, "sesame") {
+			t.Errorf("the password is told: %s", said)
+		}
+	}
+}
