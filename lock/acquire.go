@@ -255,12 +255,14 @@ func (t *attempt) lose() {
 	}
 }
 
-// late sees what a server did when the attempt is decided.
+// late sees what a server did when the attempt is decided. A vote may be executed after the
+// release of what was won, as it may have taken another connection.
 func (t *attempt) late(server int) {
 	state := t.votes[server].state
-	if t.won {
+	switch {
+	case t.won && t.e.has(t.r.Keys, t.r.Token, server, t.op):
 		t.e.settle(t.r.Keys, t.r.Token, server, t.op, state == given, state == taken || state == absent)
-	} else if state == given || state == maybe {
-		t.e.takeBack(server, t.r.Keys, t.r.Token, t.grant, []string{t.op}, t.terms.lease)
+	case state == given || state == maybe:
+		t.e.takeBack(server, t.r.Keys, t.r.Token, t.grant, []string{t.op}, t.terms.lease, state == maybe)
 	}
 }

@@ -13,6 +13,9 @@ const (
 	maxChoreBytes = 32 << 20
 	choreFirst    = 50 * time.Millisecond
 	choreMost     = 2 * time.Second
+	// strayMost is how long a request may be under way that was not answered in time: then its
+	// connection has been given up, and has been ended at the server.
+	strayMost = time.Second
 )
 
 // chore is a release that is to be carried out at one server though nobody waits for it.
@@ -25,14 +28,18 @@ type chore struct {
 	until  time.Duration // by the monotonic clock: the lock has ended by then
 	delay  time.Duration
 	size   int
+	// stray: what is to be taken back may come to be there yet.
+	stray bool
 }
 
 // takeBack releases at one server what has one of the ops, and the grant if it is not "",
-// again and again until the server says that it is done, or until the lock has ended.
-func (e *Engine) takeBack(server int, keys []string, token, grant string, ops []string, lease time.Duration) {
+// again and again until the server says that it is done, or until the lock has ended. stray:
+// what is to be released may be under way yet.
+func (e *Engine) takeBack(server int, keys []string, token, grant string, ops []string, lease time.Duration, stray bool) {
 	c := &chore{
 		server: server, keys: scriptKeys(keys), args: append([]string{token, grant}, ops...),
 		until: e.clock.Now().Monotonic + 2*lease + time.Second, delay: choreFirst, size: len(token) + 512,
+		stray: stray,
 	}
 	for _, k := range keys {
 		c.size += 2 * len(k) // as it is, and behind the companion's prefix
@@ -57,7 +64,13 @@ func (e *Engine) work(c *chore) {
 	}
 	call := quorum.Call{Server: c.server, Script: releaseScript, Keys: c.keys, Args: c.args, Within: e.settings.NodeTimeout}
 	e.servers.Call(call, func(a quorum.Answer) {
-		if a.Outcome == quorum.Done {
+		switch {
+		case a.Outcome != quorum.Done:
+		case c.stray && len(a.Values) > 0 && a.Values[0].Int == 0:
+			c.stray = false
+			e.clock.After(strayMost, func() { e.work(c) })
+			return
+		default:
 			e.worked(c)
 			return
 		}

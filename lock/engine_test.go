@@ -358,6 +358,38 @@ func TestALockIsReleasedAlsoForAClientThatHasGone(t *testing.T) {
 	sc.expectHeld("lock:a", "- - -")
 }
 
+func TestAVoteThatIsExecutedAfterTheReleaseIsTakenBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		line      string
+		there     time.Duration
+		wantReply string
+	}{
+		"answered in time":     {"SET lock:a t NX PX 10000", 40 * time.Millisecond, "+OK"},
+		"answered too late":    {"SET lock:a t NX PX 10000", 300 * time.Millisecond, "+OK"},
+		"of a lock that is no": {"SET lock:a t NX PX 10000", 300 * time.Millisecond, "-NOQUORUM"},
+	} {
+		sc := newScene(t, 3, 1)
+		sc.unordered = true
+		slow := 1
+		if test.wantReply != "+OK" {
+			slow = 2
+		}
+		sent := 0
+		sc.delay = func() time.Duration {
+			if sent++; sent <= slow {
+				return test.there
+			}
+			return 100 * time.Microsecond
+		}
+		sc.expect(0, test.line, test.wantReply)
+		sc.do(0, "DELIFEQ lock:a t")
+		sc.pass(5 * time.Second)
+		if got := sc.held("lock:a"); got != "- - -" {
+			t.Errorf("%s: the servers have %s", name, got)
+		}
+	}
+}
+
 func TestWhoWaitsWhileServersAreDownIsToldSo(t *testing.T) {
 	sc := newScene(t, 3, 1)
 	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
@@ -564,7 +596,7 @@ func TestWhatIsToBeTakenBackIsBoundedInBytes(t *testing.T) {
 	sc.cutOff(0, 2)
 	long := strings.Repeat("k", maxSize)
 	for i := range 600 {
-		e.takeBack(2, []string{fmt.Sprint(long, i)}, "t", "", []string{"op"}, time.Second)
+		e.takeBack(2, []string{fmt.Sprint(long, i)}, "t", "", []string{"op"}, time.Second, false)
 	}
 	if e.choreBytes > maxChoreBytes || e.chores < 100 || e.chores > maxChoreBytes/maxSize {
 		t.Errorf("%d are kept, of %d bytes", e.chores, e.choreBytes)

@@ -78,6 +78,16 @@ func (e *Engine) settle(keys []string, token string, server int, op string, writ
 	}
 }
 
+// has reports whether an op may be at a server, as far as is known.
+func (e *Engine) has(keys []string, token string, server int, op string) bool {
+	for _, k := range keys {
+		if h := e.holds[k]; h != nil && h.token == token && slices.Contains(h.ops[server], op) {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *Engine) forget(keys []string, token string) {
 	for _, k := range keys {
 		if h := e.holds[k]; h != nil && h.token == token {

@@ -35,6 +35,8 @@ type network struct {
 	fences      Fences
 	// delay is how long a message takes.
 	delay func() time.Duration
+	// unordered messages overtake each other, as those on several connections do.
+	unordered bool
 	// stop decides whether a message is the last one that gets through in its direction:
 	// what follows is stuck until the connection is cut.
 	stop func() bool
@@ -142,8 +144,11 @@ func (w *wire) carry(c *connection, direction int, f func()) {
 	if c.stuck[direction] {
 		return
 	}
-	at := max(n.now+n.delay(), c.arrives[direction])
-	c.arrives[direction] = at
+	at := n.now + n.delay()
+	if !n.unordered {
+		at = max(at, c.arrives[direction])
+		c.arrives[direction] = at
+	}
 	n.after(at-n.now, f)
 	if n.stop != nil && n.stop() {
 		c.stuck[direction] = true

@@ -187,5 +187,5 @@ func (x *release) later(server int) {
 	}
 	// What another server had, this one may have, too.
 	ops := with(x.ops[server], x.seen...)
-	x.e.takeBack(server, keys, x.r.Token, "", ops, x.e.longest(x.r))
+	x.e.takeBack(server, keys, x.r.Token, "", ops, x.e.longest(x.r), false)
 }
