@@ -55,6 +55,7 @@ func newChaos(seed uint64, mutant string) *chaos {
 	c := &chaos{network: n, mutant: mutant, checker: &checker{w: w, locks: map[string]*watched{}}, faults: map[string]int{},
 		trace: os.Getenv("RINGMAIN_TRACE_SEED") == fmt.Sprint(seed)}
 	n.delay = c.messageDelay
+	n.unordered = seed%3 == 0
 	c.pace = []time.Duration{1, 4, 16}[random.IntN(3)]
 	switch mutant {
 	case "no quarantine":
