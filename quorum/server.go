@@ -76,7 +76,7 @@ type server struct {
 	noted      string
 	stateSince time.Duration
 	told       struct{ state, reason string }
-	toldUntil  time.Duration // when the quarantine ends that it was told of
+	toldUntil  time.Duration       // when the quarantine ends that it was told of
 	counts     [Unknown + 1]uint64 // of answers, by their outcome
 	jumps      uint64
 }
