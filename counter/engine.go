@@ -75,8 +75,10 @@ type Engine struct {
 	waiting    int                  // commands that have no reply yet
 	seq        uint64               // of the last batch
 	leastCrowd int                  // see crowd.go
-	remember   int                  // how many batches a register remembers
-	high       uint64               // the highest number of a ballot that was used here or met, for any register
+	// refillPause is how long a server that a refill gets no answer from is left alone.
+	refillPause time.Duration
+	remember    int    // how many batches a register remembers
+	high        uint64 // the highest number of a ballot that was used here or met, for any register
 
 	sweeping bool        // the timer runs: something is active
 	swept    []*proposer // sweep's own
@@ -108,7 +110,7 @@ type Stats struct {
 // not zero, that no other Engine has: two with the same could undo each other's changes.
 func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
 	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
-		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd,
+		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd, refillPause: refillPause,
 		fences:  Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096},
 		refills: Pattern{Name: "refill", Deadline: refillDeadline, MaxBatch: 4096}}
 	e.active.init()

@@ -287,3 +287,80 @@ func TestWhatIsKeptOfKeysIsBounded(t *testing.T) {
 		t.Errorf("a key that nothing was kept of: %q", got)
 	}
 }
+
+func TestChangesThatCancelOutAreUncertainAsOthersAre(t *testing.T) {
+	d := newDesk(3)
+	l := &late{calm: d.calm}
+	d.engine.servers = l
+	var replies []string
+	do := func(line string) {
+		d.engine.Do(command(line), func(reply []byte) { replies = append(replies, string(reply)) })
+	}
+	do("incr a")
+	l.answer()
+	do("incr a")
+	do("incr a") // these two have to wait for the round of that one
+	do("decr a")
+	answers := l.answers
+	l.answers = nil
+	for _, f := range answers {
+		f()
+	}
+	if len(l.answers) != 3 || len(replies) != 2 {
+		t.Fatalf("%d servers are asked, %d replies", len(l.answers), len(replies))
+	}
+	d.clock.pass(2*time.Second + sweepEvery)
+	for _, reply := range replies[2:] {
+		if !strings.HasPrefix(reply, "-UNCERTAIN") {
+			t.Errorf("got %q, though the servers may have agreed", reply)
+		}
+	}
+	if len(replies) != 4 {
+		t.Errorf("%d replies", len(replies))
+	}
+}
+
+// held are servers that do at once what they are asked, and whose answers come when a test has them come.
+type held struct {
+	*calm
+	answers []func()
+}
+
+func (h *held) Call(c quorum.Call, done func(quorum.Answer)) {
+	h.calm.Call(c, func(a quorum.Answer) { h.answers = append(h.answers, func() { done(a) }) })
+}
+
+func TestAReadIsNotAnsweredWithWhatServersSaidBeforeItCame(t *testing.T) {
+	for _, first := range []string{"get a", "del a"} {
+		d := newDesk(3, func(p *Pattern) { p.IdentityReads = true })
+		d.do("incr b") // ballots of this proxy are ahead now
+		h := &held{calm: d.calm}
+		d.engine.servers = h
+		var replies []string
+		do := func(line string) {
+			d.engine.Do(command(line), func(reply []byte) { replies = append(replies, string(reply)) })
+		}
+		do(first) // its round is under way: the servers have promised
+		promises := h.answers
+		h.answers = nil
+		other := New(Settings{Patterns: d.engine.patterns}, d.calm, d.clock, rand.New(rand.NewPCG(3, 4)), 8)
+		acknowledged := false
+		other.Do(command("set a 5"), func([]byte) { acknowledged = true })
+		d.clock.pass(retryWithin)
+		if !acknowledged {
+			t.Fatal("the other proxy's change waits")
+		}
+		do("get a")
+		for len(promises) > 0 || len(h.answers) > 0 || len(replies) < 2 {
+			answers := append(promises, h.answers...)
+			promises, h.answers = nil, nil
+			for _, f := range answers {
+				f()
+			}
+			d.clock.pass(2 * yield)
+		}
+		if replies[1] != "$1\r\n5\r\n" {
+			t.Errorf("after an acknowledged change a read behind %s is answered %q", first, replies[1])
+		}
+	}
+}

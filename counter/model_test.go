@@ -64,6 +64,12 @@ func (a *acceptor) run(s *quorum.Script, keys, args []string) []quorum.Value {
 		return code(obeyed, r[min(ballotLen, len(r)):min(87, len(r))])
 	}
 	switch s {
+	case promiseScript:
+		var v []quorum.Value
+		for _, name := range keys {
+			v = append(v, a.run(prepareScript, []string{name}, []string{args[0], "0"})...)
+		}
+		return v
 	case floorScript:
 		a.keys[floorKey] = args[0]
 		return nil

@@ -54,7 +54,7 @@ type proposer struct {
 	// (doubt) they stay the same until it is known whether it has, or nobody waits any more.
 	batch []waiting
 	live  int  // of them, those that have no reply yet
-	sent  bool // it may be accepted by some server
+	sent  bool // it may be acknowledged: a round that is under way has it, or it is in doubt
 	doubt bool
 	seq   uint64
 	built uint64 // the lowest version that the batch was applied to
@@ -193,11 +193,13 @@ func (p *proposer) promised(last ballot, s state, chosen bool) {
 		p.resolve(chosen)
 		return
 	}
-	p.compose()
-	if _, changed := p.after(s.value); !changed && chosen {
+	if after, _ := p.after(s.value); after == s.value && chosen {
+		// This is for those alone who were there when the servers were asked: what they have
+		// promised says nothing of what they accepted from others since.
 		p.deliver(s.value)
 		return
 	}
+	p.compose()
 	p.accept()
 }
 
@@ -222,19 +224,23 @@ func (p *proposer) resolve(chosen bool) {
 	}
 }
 
-// after is the value after the batch.
-func (p *proposer) after(base value) (after value, changed bool) {
+// after is the value after the batch. touched: some command changes it, even if another one
+// changes it back.
+func (p *proposer) after(base value) (after value, touched bool) {
 	after = base
 	for i := range p.batch {
-		after, _ = p.batch[i].apply(after)
+		before := after
+		after, _ = p.batch[i].apply(before)
+		touched = touched || after != before
 	}
-	return after, after != base
+	return after, touched
 }
 
 // accept applies the batch to the state, and asks servers to accept that.
 func (p *proposer) accept() {
-	after, changed := p.after(p.state.value)
-	if !changed {
+	after, touched := p.after(p.state.value)
+	p.sent = p.sent || touched // each counts if the round succeeds, also where they cancel out
+	if after == p.state.value {
 		p.propose(p.state, p.state.value)
 		return
 	}
@@ -243,7 +249,6 @@ func (p *proposer) accept() {
 		p.seq, p.built = p.e.seq, p.state.version
 	}
 	p.built = min(p.built, p.state.version)
-	p.sent = true
 	p.propose(p.state.with(p.e.remember, batch{by: p.e.incarnation, seq: p.seq}, after), p.state.value)
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// pageSize is how many registers are copied at a time, about: so long may others' requests
-	// wait behind them.
-	pageSize = 200
+	// pageSize is how many registers are copied at a time, about. Others' requests wait behind
+	// them for a millisecond.
+	pageSize = 500
 	// refillTries is how often in a row a server may fail to answer before a refill is given up,
 	// refillPause how long it is left alone meanwhile.
 	refillTries = 20
@@ -76,7 +76,7 @@ func (r *Refill) again(tries int, reason string, f func()) {
 	case reason == quorum.RepairLost || tries >= refillTries:
 		r.end(errors.New(reason))
 	default:
-		r.e.clock.After(refillPause, func() {
+		r.e.clock.After(r.e.refillPause, func() {
 			if !r.over {
 				f()
 			}
@@ -173,15 +173,92 @@ func (r *Refill) missing(names []string) {
 		return
 	}
 	r.call(r.server, missingScript, names, []string{r.floor, r.mark}, func(v []quorum.Value) {
-		r.keys, r.records, r.found = r.keys[:0], r.records[:0], len(v)
 		if len(v) == 0 {
 			r.turn()
 			return
 		}
+		missing := make([]string, 0, len(v))
 		for _, name := range v {
-			r.agree(name.Text, 1)
+			missing = append(missing, name.Text)
 		}
+		r.promise(missing)
 	})
+}
+
+// promise has the others promise one new ballot for all registers of a page. Most of them are the
+// same everywhere, which is agreement then; the rest goes through a round for each.
+func (r *Refill) promise(names []string) {
+	e := r.e
+	r.keys, r.records, r.found = make([]string, 0, len(names)), make([]string, 0, len(names)), len(names)
+	n, ok := above(e.high, 1)
+	if !ok {
+		r.end(errors.New("the ballots are used up"))
+		return
+	}
+	e.high = n
+	promises := make([]promises, len(names))
+	asked := e.servers.Len()
+	args := []string{ballot{n, e.incarnation}.String()}
+	for i := range asked {
+		e.servers.Call(quorum.Call{Server: i, Script: promiseScript, Keys: names, Args: args}, func(a quorum.Answer) {
+			if len(a.Values) == 2*len(names) {
+				for i := range promises {
+					promises[i].take(e, a.Values[2*i], a.Values[2*i+1])
+				}
+			}
+			if asked--; asked == 0 && !r.over {
+				r.promised(names, promises)
+			}
+		})
+	}
+}
+
+// promises are what servers have answered for one register.
+type promises struct {
+	tallies []tally
+	n       int
+}
+
+func (p *promises) take(e *Engine, code, text quorum.Value) {
+	switch code.Int {
+	case obeyed:
+		if b, state, ok := split(text.Text); ok {
+			p.tallies = count(p.tallies, b, state)
+			p.n++
+		}
+	case rejected:
+		if b, ok := parseBallot(text.Text); ok {
+			e.high = max(e.high, b.n)
+		}
+	}
+}
+
+// chosen is the ballot and state that the majority which has promised has accepted, if it has
+// accepted the same.
+func (p *promises) chosen(majority int) (record string, ok bool) {
+	if p.n < majority {
+		return "", false
+	}
+	last := highest(p.tallies)
+	return last.ballot.String() + last.text, last.n >= majority
+}
+
+// promised goes on when all have answered.
+func (r *Refill) promised(names []string, promises []promises) {
+	var left []string
+	for i, name := range names {
+		if record, ok := promises[i].chosen(r.e.majority); ok {
+			r.keys, r.records = append(r.keys, name), append(r.records, record)
+		} else {
+			left = append(left, name)
+		}
+	}
+	for _, name := range left {
+		r.agree(name, 1)
+	}
+	if len(left) == 0 {
+		r.write()
+	}
 }
 
 // agree has the others agree on a register anew.

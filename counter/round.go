@@ -126,26 +126,48 @@ func (p *proposer) ahead(b ballot) {
 
 // tally counts what a server has accepted.
 func (r *round) tally(text string) (ok bool) {
-	var b ballot
-	if text != "" {
-		if len(text) < ballotLen {
-			return false
-		}
-		if b, ok = parseBallot(text[:ballotLen]); !ok {
-			return false
-		}
-		text = text[ballotLen:]
-		r.p.exists = r.p.exists || b != ballot{}
+	b, state, ok := split(text)
+	if !ok {
+		return false
 	}
+	r.p.exists = r.p.exists || b != ballot{}
 	r.yes++
-	for i := range r.tallies {
-		if r.tallies[i].ballot == b {
-			r.tallies[i].n++
-			return true
+	r.tallies = count(r.tallies, b, state)
+	return true
+}
+
+// split takes what was accepted last apart: ballot and state, or nothing at all.
+func split(text string) (b ballot, state string, ok bool) {
+	if text == "" {
+		return b, "", true
+	}
+	if len(text) < ballotLen {
+		return b, "", false
+	}
+	b, ok = parseBallot(text[:ballotLen])
+	return b, text[ballotLen:], ok
+}
+
+// count counts one more server that has accepted a state last.
+func count(tallies []tally, b ballot, state string) []tally {
+	for i := range tallies {
+		if tallies[i].ballot == b {
+			tallies[i].n++
+			return tallies
 		}
 	}
-	r.tallies = append(r.tallies, tally{b, text, 1})
-	return true
+	return append(tallies, tally{b, state, 1})
+}
+
+// highest is what was accepted last of all.
+func highest(tallies []tally) tally {
+	last := tallies[0]
+	for _, t := range tallies[1:] {
+		if last.ballot.less(t.ballot) {
+			last = t
+		}
+	}
+	return last
 }
 
 // decide ends the round if its outcome is known.
@@ -201,12 +223,7 @@ func (r *round) decideRead(left, majority int) {
 
 // promised goes on with the state that was accepted last.
 func (r *round) promised() {
-	last := r.tallies[0]
-	for _, t := range r.tallies[1:] {
-		if last.ballot.less(t.ballot) {
-			last = t
-		}
-	}
+	last := highest(r.tallies)
 	s, ok := parseState(last.text)
 	if !ok {
 		r.p.reason = "a register cannot be read"

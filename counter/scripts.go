@@ -55,6 +55,27 @@ return {1}
 var readScript = quorum.NewScript("counter read", quorum.Register,
 	`return {1, redis.call('GETRANGE', KEYS[1], 33, 86)}`)
 
+// promiseScript is prepareScript for many registers at once, whether they are new or not. ARGV: the ballot.
+// For each it returns two values.
+var promiseScript = quorum.NewScript("counter promise", quorum.Register, `
+local floor = redis.call('GET', '__ringmain:r:floor') or ''
+local answer = {}
+for i, name in ipairs(KEYS) do
+  local r = redis.call('GET', name)
+  local promise = r and string.sub(r, 1, 33) or floor
+  if promise >= ARGV[1] then
+    answer[2*i-1], answer[2*i] = 0, promise
+  elseif r then
+    redis.call('SETRANGE', name, 0, ARGV[1])
+    answer[2*i-1], answer[2*i] = 1, string.sub(r, 34)
+  else
+    redis.call('SET', name, ARGV[1] .. '`+noBallot+`')
+    answer[2*i-1], answer[2*i] = 1, ''
+  end
+end
+return answer
+`)
+
 // floorScript sets what a server that is filled again has promised for all registers. ARGV: the ballot.
 var floorScript = quorum.NewScript("counter floor", quorum.Refill, `
 redis.call('SET', '__ringmain:r:floor', ARGV[1])

@@ -67,7 +67,10 @@ func TestTheModelDoesWhatTheScriptsDoOnARealServer(t *testing.T) {
 		b := ballot{uint64(2+rng.IntN(4))<<epochBits | rng.Uint64()>>(1+rng.IntN(63))>>(64-epochBits), rng.Uint64() >> rng.IntN(64)}
 		keys := []string{fmt.Sprintf("__ringmain:c:%d", rng.IntN(6+i/40))}
 		script, args := readScript, []string(nil)
-		switch rng.IntN(6) {
+		switch rng.IntN(7) {
+		case 6:
+			script, args = promiseScript, []string{b.String()}
+			keys = append(keys, keys[0]+"0", keys[0]+"1", keys[0]+"2")
 		case 4:
 			floor := ballot{uint64(3+rng.IntN(2)) << epochBits, 0}
 			if rng.IntN(10) > 0 {
@@ -94,7 +97,7 @@ func TestTheModelDoesWhatTheScriptsDoOnARealServer(t *testing.T) {
 		}
 		seen[fmt.Sprint(script.Name, " ", want[0].Int)]++
 	}
-	for _, outcome := range []string{"counter prepare 0", "counter prepare 1", "counter prepare 2", "counter accept 0", "counter accept 1", "counter read 1", "counter missing 0", "counter copy 0"} {
+	for _, outcome := range []string{"counter prepare 0", "counter prepare 1", "counter prepare 2", "counter accept 0", "counter accept 1", "counter read 1", "counter missing 0", "counter copy 0", "counter promise 0", "counter promise 1"} {
 		if seen[outcome] == 0 {
 			t.Errorf("never came: %s", outcome)
 		}

@@ -2,9 +2,9 @@ package counter
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 
 	"ringmain/internal/countercheck"
@@ -43,6 +43,7 @@ type sim struct {
 	wipes   int
 	healed  int  // servers that were filled again
 	cold    bool // keys are used one after the other
+	frail   bool // hardly anything happens but that servers are emptied, and filled again
 	told    bool // all of its commands were held against one integer
 }
 
@@ -127,7 +128,7 @@ func (s *sim) newProxy() *simProxy {
 		incarnation = 1
 	}
 	patterns := simPatterns
-	if s.rng.IntN(8) == 0 {
+	if s.rng.IntN(3) == 0 {
 		patterns = []Pattern{patterns[0]}
 		patterns[0].IdentityReads = true
 	}
@@ -138,7 +139,7 @@ func (s *sim) newProxy() *simProxy {
 	p.engine = New(settings, p, p,
 		rand.New(rand.NewPCG(s.rng.Uint64(), 1)), incarnation)
 	p.engine.remember = s.remember
-	p.engine.leastCrowd = 2
+	p.engine.leastCrowd, p.engine.refillPause = 2, 3*time.Millisecond
 	if s.mutant == "less than a majority" {
 		p.engine.majority--
 	}
@@ -246,24 +247,24 @@ func (v *simServer) execute(p *simProxy, generation int, c quorum.Call) quorum.A
 	args := c.Args
 	if c.Script.Kind == quorum.Refill {
 		mark := args[len(args)-1]
-		if s.mutant != "the mark of a repair is not looked at" && (v.mark != mark || s.now > v.until) {
+		if v.mark != mark || s.now > v.until {
 			return quorum.Answer{Outcome: quorum.NotDone, Reason: quorum.RepairLost}
 		}
 		v.until = s.now + time.Second
 		args = args[:len(args)-1]
-		if s.mutant == "no floor" && (c.Script == floorScript || c.Script == copyScript) {
-			args = append([]string{noBallot}, args[1:]...)
-		}
 	} else if (v.generation == 0 || v.generation != generation) && s.mutant != "an empty server votes" {
 		return quorum.Answer{Outcome: quorum.NotDone, Reason: "has another identity"}
 	}
-	before := v.keys[strings.Join(c.Keys, "")]
+	var before map[string]string
+	if s.mutant == "copied without a promise" {
+		before = maps.Clone(v.keys)
+	}
 	a := quorum.Answer{Values: v.run(c.Script, c.Keys, args)}
 	switch {
 	case s.mutant == "the next ballot is not promised" && c.Script == acceptScript && a.Values[0].Int == obeyed:
 		v.keys[c.Keys[0]] = args[0] + args[1][ballotLen:]
-	case s.mutant == "copied without a promise" && c.Script == prepareScript && p.refill != nil && a.Values[0].Int == obeyed && before != "":
-		v.keys[c.Keys[0]] = before
+	case before != nil && p.refill != nil && (c.Script == prepareScript || c.Script == promiseScript):
+		v.keys = before
 	}
 	return a
 }
@@ -295,7 +296,7 @@ func (s *sim) repair(p *simProxy, v *simServer) {
 
 // whole is the last script of a repair.
 func (s *sim) whole(v *simServer, mark string) {
-	if s.mutant != "the mark of a repair is not looked at" && (v.mark != mark || s.now > v.until) {
+	if v.mark != mark || s.now > v.until {
 		return
 	}
 	s.healed++
@@ -367,6 +368,9 @@ func newSim(seed uint64, mutant string) *sim {
 	s.remember = []int{2, 3, maxBatches}[seed%3]
 	s.left = 50
 	s.cold = s.rng.IntN(2) == 0
+	if s.frail = seed%4 == 1; s.frail {
+		s.loss, s.double, s.slow = 0, 0.05, []float64{0.03, 0.1, 0.3}[s.rng.IntN(3)]
+	}
 	s.keys = []string{clientRegister + "counter:0", clientRegister + "counter:1", fenceRegister + "3"}[:1+s.rng.IntN(3)]
 	if s.mixed {
 		s.log, s.left = countercheck.New(), 24

@@ -14,6 +14,10 @@ func (s *sim) misfortune() {
 	}
 	s.in(2*s.pause(), s.misfortune)
 	v := s.servers[s.rng.IntN(len(s.servers))]
+	if s.frail && s.rng.IntN(4) > 0 {
+		s.wipe(v)
+		return
+	}
 	switch s.rng.IntN(8) {
 	case 0, 1: // a restart: what was under way to it is lost, what it keeps is not
 		v.restart(s)
@@ -41,7 +45,11 @@ func (s *sim) repairs() {
 	if s.settled {
 		return
 	}
-	s.in(5*time.Millisecond+s.pause(), s.repairs)
+	if s.frail {
+		s.in(s.pause()/4, s.repairs)
+	} else {
+		s.in(5*time.Millisecond+s.pause(), s.repairs)
+	}
 	for _, v := range s.servers {
 		if v.generation == 0 {
 			s.repair(s.proxies[s.rng.IntN(len(s.proxies))], v)
