@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -139,13 +140,8 @@ func (p *proposer) begin() {
 // compose fills the batch up with what waits. It returns how many of its commands may
 // change the value.
 func (p *proposer) compose() (changes int) {
-	kept := p.batch[:0]
-	for _, w := range p.batch {
-		if !w.answered {
-			kept = append(kept, w)
-		}
-	}
-	clear(p.batch[len(kept):])
+	p.drop()
+	kept := p.batch
 	take := min(len(p.queue), max(p.pattern.MaxBatch, 1)-len(kept))
 	if len(kept) == 0 && take == len(p.queue) {
 		p.batch, p.queue = p.queue, kept
@@ -162,6 +158,11 @@ func (p *proposer) compose() (changes int) {
 		}
 	}
 	return changes
+}
+
+// drop leaves out of the batch what was answered already, as not carried out.
+func (p *proposer) drop() {
+	p.batch = slices.DeleteFunc(p.batch, func(w waiting) bool { return w.answered })
 }
 
 // prepare asks for promises, with a new ballot.
@@ -193,6 +194,7 @@ func (p *proposer) promised(last ballot, s state, chosen bool) {
 		p.resolve(chosen)
 		return
 	}
+	p.drop()
 	if after, _ := p.after(s.value); after == s.value && chosen {
 		// This is for those alone who were there when the servers were asked: what they have
 		// promised says nothing of what they accepted from others since.
