@@ -456,6 +456,25 @@ func TestANumberFromBeforeAnotherHolderIsNotUsedAgain(t *testing.T) {
 	sc.expect(1, "RINGMAIN.FENCE lock:a t", ":3\r\n")
 }
 
+func TestALockThatIsExtendedElsewhereWhileItIsNumberedHasANumber(t *testing.T) {
+	sc := newScene(t, 3, 2)
+	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
+	got := ""
+	sc.proxies[0].command("RINGMAIN.FENCE lock:a t", func(r string) { got = r })
+	sc.pass(500 * time.Microsecond) // the number is being drawn
+	sc.proxies[1].command("RINGMAIN.EXTEND lock:a t PX 10000", func(string) {})
+	sc.until(func() bool { return got != "" })
+	if got != ":2\r\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAVeryLongWaitIsOne(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	sc.expect(0, "SET lock:a t NX PX 1000", "+OK")
+	sc.expect(0, "RINGMAIN.LOCK lock:a u PX 1000 WAIT 9223372036854", "*3\r\n:1\r\n")
+}
+
 func TestALockWhoseNumberIsNotToBeHadIsNotGranted(t *testing.T) {
 	sc := newScene(t, 3, 1)
 	sc.fences.(*counterFences).err = fmt.Errorf("NOQUORUM 1/3 servers")

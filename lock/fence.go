@@ -89,7 +89,8 @@ func (e *Engine) fence(r Request, rounds int, done func(Result)) {
 			there.grant = e.newGrant()
 		}
 		e.number(r, there.grant, there.ops, func(result Result) {
-			if result.overtaken && rounds > 1 {
+			// It may have been extended through another proxy meanwhile.
+			if (result.overtaken || result.Verdict == No) && rounds > 1 {
 				e.fence(r, rounds-1, done)
 				return
 			}

@@ -13,6 +13,8 @@ import (
 const (
 	pollLeast = 50 * time.Millisecond
 	pollMost  = 100 * time.Millisecond
+	// longestWait is for ever, and can be added to a time.
+	longestWait = 10 * 365 * 24 * time.Hour
 )
 
 // line are those who wait for one key.
@@ -44,6 +46,7 @@ func (e *Engine) AcquireWaiting(r Request, wait time.Duration, done func(Result)
 	if wait <= 0 {
 		return e.AcquireFenced(r, done)
 	}
+	wait = min(wait, longestWait)
 	d := &delivery{e: e, r: r, done: done}
 	key := r.Keys[0]
 	l := e.waiters[key]
