@@ -80,7 +80,8 @@ func TestLocksAndCountersLeaveNothingBehindButTheCountersRegisters(t *testing.T)
 	}
 	after := allocated()
 	t.Logf("%d counters; heap before %d KiB, after %d KiB", len(names), before>>10, after>>10)
-	if most := before + 4<<20 + uint64(len(names))*2048; after > most {
+	// Proxies keep what they last knew of so many counters.
+	if most := before + 4<<20 + uint64(min(len(names), 1<<14))*16<<10; after > most {
 		t.Errorf("the heap has grown from %d to %d KiB", before>>10, after>>10)
 	}
 	all, fences := map[string]bool{}, map[string]bool{}
