@@ -207,7 +207,7 @@ func (t *attempt) win() {
 	t.decided, t.won = true, true
 	t.remember()
 	result.Extended = t.extends()
-	result.made = !result.Extended
+	result.made = !t.extend // what is extended in part must stay
 	t.done(result, t)
 }
 

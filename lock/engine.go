@@ -101,7 +101,7 @@ type Result struct {
 	Extended bool
 	// Fence is, of AcquireFenced and Fence, the number.
 	Fence int64
-	// made says, of Yes, that the locks were nobody's before.
+	// made says, of Yes, that all of the locks were nobody's before.
 	made bool
 	// latest is, of Yes, when at the latest the client may be told of the Validity.
 	latest quorum.Instant

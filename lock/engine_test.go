@@ -303,7 +303,7 @@ func TestALockThatNobodyIsToldOfIsGivenBack(t *testing.T) {
 	sc.expect(0, "SET lock:a t NX PX 10000", "+OK")
 	e := sc.proxies[0].engine
 	ended := false
-	cancel := e.AcquireOrExtend(Request{Keys: []string{"lock:a"}, Token: "t", TTL: 5 * time.Second}, func(Result) { ended = true })
+	cancel := e.AcquireOrExtend(Request{Keys: []string{"lock:a", "lock:b"}, Token: "t", TTL: 5 * time.Second}, func(Result) { ended = true })
 	cancel()
 	sc.until(func() bool { return ended })
 	cancel()
