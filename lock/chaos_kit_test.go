@@ -291,7 +291,8 @@ func (c *chaos) fault() {
 		c.stepped[i] = c.now + recovery + max(by, -by)
 		s.step(by)
 	case "proxy's clock is set":
-		p.step(short(5*time.Second) - short(5*time.Second))
+		forward, back := short(5*time.Second), short(5*time.Second)
+		p.step(forward - back)
 	case "slow":
 		c.spike = []float64{0, 0, 0.02, 0.3}[c.random.IntN(4)]
 	case "stuck":

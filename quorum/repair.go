@@ -37,7 +37,6 @@ type repair struct {
 	began time.Duration
 	copy  Refilling
 	renew Timer
-	over  bool
 }
 
 // mend begins to repair a server, if there is one to be repaired that can be: of several the one
