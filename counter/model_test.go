@@ -70,8 +70,13 @@ func (a *acceptor) run(s *quorum.Script, keys, args []string) []quorum.Value {
 			v = append(v, a.run(prepareScript, []string{name}, []string{args[0], "0"})...)
 		}
 		return v
+	case begunScript:
+		return []quorum.Value{{Text: a.keys[refillKey]}}
 	case floorScript:
-		a.keys[floorKey] = args[0]
+		a.keys[floorKey], a.keys[refillKey] = args[0], args[0]
+		return nil
+	case filledScript:
+		delete(a.keys, refillKey)
 		return nil
 	case scanScript:
 		v := []quorum.Value{{Text: a.process}, {Text: "0"}}

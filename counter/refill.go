@@ -51,7 +51,15 @@ type Refill struct {
 // the server was emptied again, or another proxy was quicker.
 func (e *Engine) Refill(server int, mark string, done func(error)) *Refill {
 	r := &Refill{e: e, server: server, mark: mark, done: done}
-	r.drawEpoch(1)
+	// There are not so many epochs that each attempt could have one of its own.
+	r.call(server, begunScript, nil, []string{mark}, func(v []quorum.Value) {
+		if len(v) > 0 && len(v[0].Text) == ballotLen {
+			r.floor = v[0].Text
+			r.choose(1)
+			return
+		}
+		r.drawEpoch(1)
+	})
 	return r
 }
 
@@ -101,7 +109,7 @@ func (r *Refill) try(tries, server int, s *quorum.Script, keys, args []string, t
 	})
 }
 
-// drawEpoch begins.
+// drawEpoch has the server take part in nothing of before.
 func (r *Refill) drawEpoch(tries int) {
 	r.e.submit([]byte(epochRegister), &r.e.refills, waiting{op: opAdd, arg: 1, told: func(n result) {
 		switch {
@@ -137,7 +145,7 @@ func (r *Refill) choose(tries int) {
 // begin begins with a source.
 func (r *Refill) begin() {
 	if len(r.sources) == 0 {
-		r.end(nil)
+		r.call(r.server, filledScript, nil, []string{r.mark}, func([]quorum.Value) { r.end(nil) })
 		return
 	}
 	r.cursor, r.process = "0", ""

@@ -124,6 +124,46 @@ func TestARefillEndsWhenItsMarkIsGone(t *testing.T) {
 	}
 }
 
+func TestAttemptsToFillAServerShareAnEpochUntilItIsWholeOrEmptiedAgain(t *testing.T) {
+	d, m := emptied(300)
+	fill := func(wrong string) {
+		t.Helper()
+		m.failed["counter copy"] = map[bool]int{true: refillTries}[wrong != ""]
+		over := false
+		d.engine.Refill(2, "mark", func(err error) {
+			if over = true; (err == nil) != (wrong == "") || err != nil && err.Error() != wrong {
+				t.Fatalf("got %v", err)
+			}
+		})
+		d.clock.pass((refillTries + 10) * refillPause)
+		if !over {
+			t.Fatal("no end")
+		}
+	}
+	epoch := func(want int64) {
+		t.Helper()
+		s, _ := parseState(d.acceptors[0].keys[epochRegister][2*ballotLen:])
+		floor := ballot{uint64(want) << epochBits, 0}.String()
+		if s.value.n != want || d.acceptors[2].keys[floorKey] != floor {
+			t.Errorf("the epoch is %d, the floor %s", s.value.n, d.acceptors[2].keys[floorKey])
+		}
+	}
+	for range 5 {
+		fill("did not answer")
+		epoch(1)
+	}
+	d.acceptors[2] = newAcceptor()
+	fill("did not answer")
+	epoch(2)
+	fill("")
+	epoch(2)
+	if n := len(d.acceptors[2].keys); n != 303 { // with a fence, the epoch and the floor
+		t.Errorf("%d keys are there", n)
+	}
+	fill("") // which has lost no more than its identity, and may have promised anything since
+	epoch(3)
+}
+
 func TestARefillThatIsStoppedTellsNothingMore(t *testing.T) {
 	d, m := emptied(1000)
 	m.failed["counter scan"] = 1

@@ -10,6 +10,9 @@ const (
 	// server that was filled again has promised for every register.
 	epochRegister = "__ringmain:r:epoch"
 	floorKey      = "__ringmain:r:floor"
+	// refillKey is on a server while it is filled again: its floor. It is the same for each attempt
+	// until the server was whole, since it promises nothing meanwhile.
+	refillKey = "__ringmain:refill"
 )
 
 // A register is one string: the ballot promised, the ballot accepted, the state. So a
@@ -76,9 +79,21 @@ end
 return answer
 `)
 
+// begunScript returns the floor that an earlier attempt to fill the server again has set, if it was not
+// emptied since.
+var begunScript = quorum.NewScript("counter begun", quorum.Refill,
+	`return {redis.call('GET', '__ringmain:refill') or ''}`)
+
 // floorScript sets what a server that is filled again has promised for all registers. ARGV: the ballot.
 var floorScript = quorum.NewScript("counter floor", quorum.Refill, `
-redis.call('SET', '__ringmain:r:floor', ARGV[1])
+redis.call('MSET', '__ringmain:r:floor', ARGV[1], '__ringmain:refill', ARGV[1])
+return {}
+`)
+
+// filledScript has the next attempt set another floor: from now on the server may become whole, and
+// promise what is above this one.
+var filledScript = quorum.NewScript("counter filled", quorum.Refill, `
+redis.call('DEL', '__ringmain:refill')
 return {}
 `)
 

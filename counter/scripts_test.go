@@ -104,6 +104,13 @@ func TestTheModelDoesWhatTheScriptsDoOnARealServer(t *testing.T) {
 	}
 	real(t, server, floorScript, nil, []string{noBallot})
 	model.run(floorScript, nil, []string{noBallot})
+	for _, want := range []string{noBallot, ""} {
+		if got := real(t, server, begunScript, nil, nil); len(got) != 1 || got[0].Text != want || model.run(begunScript, nil, nil)[0].Text != want {
+			t.Errorf("a refill has begun with %v, want %q", got, want)
+		}
+		real(t, server, filledScript, nil, nil)
+		model.run(filledScript, nil, nil)
+	}
 	var names []string
 	for cursor := "0"; ; {
 		v := real(t, server, scanScript, nil, []string{cursor, "20"})
