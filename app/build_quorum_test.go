@@ -10,7 +10,6 @@ import (
 
 	"ringmain/config"
 	"ringmain/internal/redistest"
-	"ringmain/ioloop"
 	"ringmain/proxy"
 	"ringmain/quorum"
 )
@@ -254,7 +253,6 @@ func TestAStalledConnectionDoesNotKeepAServerFromVoting(t *testing.T) {
 
 // counting is an engine that counts.
 type counting struct {
-	loop  ioloop.Loop
 	gone  int
 	waits []func([]byte)
 }
