@@ -85,13 +85,13 @@ func (c *chaos) rest() {
 // mutants are the ways in which locks can be kept wrongly, each with a seed that shows it.
 var mutants = map[string]uint64{
 	"a majority of the live servers":                   1,
-	"no quarantine":                                    3,
-	"no drift allowance":                               42,
+	"no quarantine":                                    10,
+	"no drift allowance":                               144,
 	"release by plain DEL":                             1,
 	"rollback of votes that were not created":          1,
-	"late deletes that do not look at the op":          2,
+	"late deletes that do not look at the op":          11,
 	"votes that come late count":                       11,
-	"time while a machine is suspended does not count": 1,
+	"time while a machine is suspended does not count": 2,
 	"numbers drawn in advance":                         2,
 }
 
