@@ -51,3 +51,28 @@ func TestWhatWasNotCarriedOutDoesNotShowInOthersReplies(t *testing.T) {
 		t.Errorf("told %q", d.told)
 	}
 }
+
+func TestWhatHasNothingToChangeLeavesNoRegister(t *testing.T) {
+	d := newDesk(3)
+	for _, line := range []string{"del a", "unlink a b", "getdel a", "set a 1 xx", "set a 1 xx get", "get a", "exists a"} {
+		if got := d.do(line); got != ":0 " && got != "$-1 " {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+	for i, a := range d.acceptors {
+		if len(a.keys) > 0 {
+			t.Errorf("server %d has %v", i, a.keys)
+		}
+	}
+	l := apart(t) // whose engine does not know the counter yet
+	l.engine.servers = l.calm
+	for _, step := range [][2]string{{"set a 6 xx get", "$1\r\n5"}, {"get a", "$1\r\n6"}, {"getdel a", "$1\r\n6"}, {"del a", ":0"}, {"set a 1 xx", "$-1"},
+		{"incr a", ":1"}, {"del a", ":1"}, {"exists a", ":0"}} {
+		l.told = nil
+		l.send(step[0])
+		l.clock.pass(3 * yield)
+		if !slices.Equal(l.told, step[1:]) {
+			t.Errorf("%s: %q, want %q", step[0], l.told, step[1])
+		}
+	}
+}

@@ -128,7 +128,7 @@ func (p *proposer) begin() {
 		return
 	}
 	switch changes := p.compose(); {
-	case changes == 0 && !p.pattern.IdentityReads && p.torn < tornReads:
+	case (changes == 0 || !p.holds && !p.creates()) && !p.pattern.IdentityReads && p.torn < tornReads:
 		p.ask(reading, readScript, nil)
 	case p.holds:
 		p.accept()
@@ -158,6 +158,17 @@ func (p *proposer) compose() (changes int) {
 		}
 	}
 	return changes
+}
+
+// creates reports whether the batch makes something of a register that is not there. A read tells
+// whether another one finds anything to change: else DEL of any name would leave a register.
+func (p *proposer) creates() bool {
+	for i := range p.batch {
+		if after, _ := p.batch[i].apply(value{}); after.exists || p.batch[i].op == opCopy {
+			return true
+		}
+	}
+	return false
 }
 
 // drop leaves out of the batch what was answered already, as not carried out.

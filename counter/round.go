@@ -201,7 +201,12 @@ func (r *round) decideRead(left, majority int) {
 			continue
 		}
 		r.over = true
-		if v, ok := valueOf(t.text); ok {
+		v, ok := valueOf(t.text)
+		if _, touched := p.after(v); ok && touched {
+			p.torn, p.phase = tornReads, ready // it takes a round
+			return
+		}
+		if ok {
 			p.deliver(v)
 			return
 		}
