@@ -35,7 +35,7 @@ lint: ## gofmt, go vet (for macOS and Windows too), staticcheck
 
 torture: deps ## the tests with their large budgets, then fuzzing: FUZZTIME=10m for each target
 	RINGMAIN_TORTURE=1 CGO_ENABLED=1 $(GO) test -race -vet=off -count=1 -timeout 3h ./...
-	RINGMAIN_TORTURE=1 $(GO) test -vet=off -count=1 -timeout 3h ./proxy/simtest
+	RINGMAIN_TORTURE=1 $(GO) test -vet=off -count=1 -timeout 3h ./proxy/simtest ./lock
 	@$(MAKE) fuzz
 
 fuzz: ## fuzzes every target for FUZZTIME

@@ -61,11 +61,12 @@ type connection struct {
 	arrives [2]time.Duration
 	stuck   [2]bool
 	open    []*exchange
+	watched bool // open is looked at when the first one is late
 }
 
 type exchange struct {
-	to    quorum.Receiver
-	timer quorum.Timer
+	to   quorum.Receiver // nil: answered
+	late time.Duration   // by the proxy's monotonic clock: there is no answer any more
 }
 
 const connecting = "is unreachable"
@@ -158,9 +159,9 @@ func (w *wire) carry(c *connection, direction int, f func()) {
 
 func (w *wire) send(args []string, to quorum.Receiver) {
 	c := w.connection
-	x := &exchange{to: to}
-	x.timer = w.p.After(w.p.n.settings.NodeTimeout, func() { x.fail(fmt.Sprintf("did not answer within %v", w.p.n.settings.NodeTimeout)) })
+	x := &exchange{to: to, late: w.p.Now().Monotonic + w.p.n.settings.NodeTimeout}
 	c.open = append(c.open, x)
+	w.watch(c)
 	w.carry(c, 0, func() {
 		w.server.do(func() {
 			if c.killed || c.runs != w.server.runs || w.cut && w.p.n.random.IntN(2) == 0 {
@@ -173,8 +174,6 @@ func (w *wire) send(args []string, to quorum.Receiver) {
 			w.carry(c, 1, func() {
 				w.p.do(func() {
 					if w.connection == c && x.to != nil {
-						x.timer.Stop()
-						c.open = without1(c.open, x)
 						to := x.to
 						x.to = nil
 						to.Replied(reply)
@@ -185,19 +184,30 @@ func (w *wire) send(args []string, to quorum.Receiver) {
 	})
 }
 
-func without1(all []*exchange, x *exchange) []*exchange {
-	for i, other := range all {
-		if other == x {
-			return append(all[:i:i], all[i+1:]...)
-		}
+// watch ends exchanges that get no answer in time.
+func (w *wire) watch(c *connection) {
+	for len(c.open) > 0 && c.open[0].to == nil {
+		c.open = c.open[1:]
 	}
-	return all
+	if c.watched || len(c.open) == 0 {
+		return
+	}
+	c.watched = true
+	w.p.After(c.open[0].late-w.p.Now().Monotonic+time.Microsecond, func() {
+		c.watched = false
+		now := w.p.Now().Monotonic
+		for len(c.open) > 0 && (c.open[0].to == nil || c.open[0].late <= now) {
+			x := c.open[0]
+			c.open = c.open[1:]
+			x.fail("did not answer within " + w.p.n.settings.NodeTimeout.String())
+		}
+		w.watch(c)
+	})
 }
 
 func (x *exchange) fail(reason string) {
 	if to := x.to; to != nil {
 		x.to = nil
-		x.timer.Stop()
 		to.Failed(true, reason)
 	}
 }
