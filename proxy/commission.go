@@ -83,7 +83,7 @@ func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Co
 	case contract == nil || keys.Invalid():
 		return nil, nil, ""
 	case other != nil:
-		text = s.refusal(contract, cmd, its, " together with "+s.shown(other), "such keys stand in a command by themselves")
+		text = s.refusal(contract, cmd, its, " together with "+s.shown(other), "such keys stand in a command by themselves"+contract.allows())
 	case s.client.Database != 0:
 		text = s.refusal(contract, cmd, its, "", "such keys are in database 0 only, and the client has selected another one")
 	case cmd.Flags&command.ReadOnly != 0 && s.mayKeep(its):
@@ -94,11 +94,15 @@ func (s *Session) contractFor(cmd *command.Command, args [][]byte) (contract *Co
 
 // refusal is the text of an error: on which key, with what, a command is not supported, and why.
 func (s *Session) refusal(contract *Contract, cmd *command.Command, key []byte, with, why string) string {
-	text := "ERR command '" + cmd.Name + "' is not supported on the " + contract.Kind + " " + s.shown(key) + " (" + contract.Name + ")" + with + ": " + why
-	if contract.Allows != "" {
-		text += "; they allow " + contract.Allows
+	return "ERR command '" + cmd.Name + "' is not supported on the " + contract.Kind + " " + s.shown(key) + " (" + contract.Name + ")" + with + ": " + why
+}
+
+// allows is the end of an error: which commands there are.
+func (c *Contract) allows() string {
+	if c.Allows == "" {
+		return ""
 	}
-	return text
+	return "; they allow " + c.Allows
 }
 
 // shown is a key as its client knows it, or the beginning of it, for an error.

@@ -33,7 +33,7 @@ const (
 	// lockTransaction is what a transaction on a lock may be, for errors.
 	lockTransaction = "a transaction of a lock is WATCH key, GET key, MULTI, one of DEL, UNLINK, EXPIRE and PEXPIRE key, EXEC"
 	// aloneInMulti is what a transaction on keys under contracts may be, if none is watched.
-	aloneInMulti  = "such a command is the only one of its transaction, and nothing is watched. (Many clients send pipelines as transactions, which can be switched off)"
+	aloneInMulti  = "it must be the only command of a transaction, without WATCH. Many clients send each pipeline as a transaction: switch that off"
 	errWatchMixed = "ERR WATCH is not supported on locks together with other keys: " + lockTransaction
 )
 
@@ -51,7 +51,7 @@ func (s *Session) guardKey(contract *Contract, args [][]byte) {
 	text := ""
 	switch {
 	case contract.Kind != KindLock:
-		text = s.refusal(contract, s.last, key, "", "such keys cannot be watched")
+		text = s.refusal(contract, s.last, key, "", "such keys cannot be watched"+contract.allows())
 	case s.tx != nil && s.tx.guard == nil:
 		text = errWatchMixed
 	case s.tx == nil:

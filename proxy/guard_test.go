@@ -173,7 +173,7 @@ func TestATransactionHasNothingBesideOneCommandUnderAContract(t *testing.T) {
 	sc.watches("a")
 	sc.sends("MULTI\r\n")
 	sc.gets("+OK\r\n")
-	sc.refuses("INCR count:a\r\n", "nothing is watched")
+	sc.refuses("INCR count:a\r\n", "without WATCH")
 	sc.sends("DISCARD\r\n")
 	sc.gets("+OK\r\n")
 	sc.sends("MULTI\r\nINCR count:a\r\nDISCARD\r\nMULTI\r\nEXEC\r\n")
