@@ -19,5 +19,5 @@ var lockRows = []Command{
 	{Name: "ringmain|help", Arity: 2, Flags: Loading | Stale, Access: AccessRead, Policy: Local, Since: "0.1.0", Product: Own, Untested: true,
 		Summary: "Explains the subcommands of RINGMAIN"},
 	{Name: "ringmain|locks", Arity: -2, Flags: Admin, Access: AccessAdmin, Policy: AllLoops, Since: "0.1.0", Product: Own, Untested: true,
-		Summary: "Lists the locks that are held", Args: `[pattern:pattern]`},
+		Summary: "Lists the locks that are held, of a pattern or all", Args: `[pattern:pattern]`},
 }
