@@ -90,7 +90,8 @@ func judge(cfg *config.Config, name string, found []looked) (warnings, notes []s
 	q := cfg.Quorums[name]
 	p := app.PersistenceOf(q)
 	processes := map[string]string{} // paths by run ids
-	bare, reached := 0, 0
+	reached := 0
+	var bare []string // the addresses of those without an identity
 	for i, l := range found {
 		warn := func(format string, args ...any) {
 			warnings = append(warnings, l.path+": "+fmt.Sprintf(format, args...))
@@ -112,7 +113,7 @@ func judge(cfg *config.Config, name string, found []looked) (warnings, notes []s
 				warn("%s", why)
 			}
 		} else {
-			bare++
+			bare = append(bare, q.Nodes[i])
 		}
 		if left := l.look.Quarantine(); left > 0 {
 			notes = append(notes, fmt.Sprintf("%s: may have lost locks, and has no vote for another %v", l.path, left.Round(time.Second)))
@@ -125,11 +126,16 @@ func judge(cfg *config.Config, name string, found []looked) (warnings, notes []s
 		}
 	}
 	switch {
-	case p == quorum.None || bare == 0:
-	case bare == reached:
+	case p == quorum.None || len(bare) == 0:
+	case len(bare) == reached:
 		notes = append(notes, fmt.Sprintf("quorums.%s: is not initialised yet: ringmain quorum init %s", name, name))
 	default:
-		warnings = append(warnings, fmt.Sprintf("quorums.%s: %s of %d has lost what it had, or was never initialised", name, count(bare, "server"), reached))
+		advice := "the running Ringmain repairs that, if repair is auto"
+		if len(bare) > len(found)/2 {
+			advice = "this is a majority: docs/locks.md says how a set is initialised anew"
+		}
+		warnings = append(warnings, fmt.Sprintf("quorums.%s: no identity (data lost, or never initialised) on %s; %s",
+			name, strings.Join(bare, ", "), advice))
 	}
 	return warnings, notes
 }

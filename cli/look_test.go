@@ -67,7 +67,7 @@ func TestCheckLooksAtTheServersOfQuorums(t *testing.T) {
 			for i, s := range servers[:2] {
 				identify(t, text, s, i)
 			}
-		}, want: []string{"warning: quorums.safe: 1 server of 3 has lost what it had, or was never initialised"}},
+		}, want: []string{"warning: quorums.safe: no identity (data lost, or never initialised) on "}},
 		"other settings": {options: [3][]string{keeping, keeping, keeping}, prepare: func(t *testing.T, text string, servers []*redistest.Server) {
 			for i, s := range servers {
 				identify(t, text, s, i)

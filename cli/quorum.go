@@ -12,7 +12,7 @@ import (
 )
 
 var quorumCommand = Command{
-	Name: "quorum", Arguments: "init NAME [--at-once] | change NAME --from FILE [--config FILE]",
+	Name: "quorum", Arguments: "init NAME [--at-once] [--config FILE] | change NAME --from FILE [--config FILE]",
 	Summary: "Initialise a quorum's servers, or have them go by a changed configuration",
 	Details: `init makes servers the quorum NAME, once, before anything is kept on them. It is for
 persistence: fsync_always; others initialise themselves. All of its servers must be

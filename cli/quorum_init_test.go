@@ -26,7 +26,7 @@ func TestQuorumInitMakesAQuorumOfItsServers(t *testing.T) {
 		{args: []string{"start", "safe"}, code: ExitUsage, want: "There are init and change"},
 		{args: []string{"init", "other"}, code: ExitError, want: `has no quorum "other": it has safe`},
 		{func() { do(t, servers[1], "SET", "k", "v") }, []string{"init", "safe"}, ExitError,
-			"ringmain quorum: nothing was changed: " + addresses[1] + " is not empty: it has 1 keys\n"},
+			"ringmain quorum: nothing was changed: " + addresses[1] + " is not empty (keys: 1). If nobody needs what it has, empty it (FLUSHALL)\n"},
 		{func() { do(t, servers[1], "FLUSHALL"); servers[2].Kill() }, []string{"init", "safe"}, ExitError,
 			"ringmain quorum: nothing was changed: " + addresses[2] + " cannot be looked at: "},
 		{func() {

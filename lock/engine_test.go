@@ -80,7 +80,7 @@ func TestALockEndsWithItsTTLAndNoSooner(t *testing.T) {
 func TestWithoutAMajorityNothingIsGrantedAndNothingIsLeft(t *testing.T) {
 	sc := newScene(t, 3, 2)
 	sc.cutOff(0, 1, 2)
-	sc.expect(0, "SET lock:a t1 NX PX 1000", `-NOQUORUM 1/3 servers of quorum "safe" can vote: s1 is unreachable; s2 is unreachable`)
+	sc.expect(0, "SET lock:a t1 NX PX 1000", `-NOQUORUM 1/3 servers of quorum "safe" can vote: s1, s2: each is unreachable`)
 	sc.expect(0, "RINGMAIN.EXTEND lock:a t1 PX 1000", "-NOQUORUM 1/3")
 	sc.expect(0, "GET lock:a", "-NOQUORUM 1/3")
 	sc.expectHeld("lock:a", "- - -")

@@ -247,10 +247,14 @@ func (f *facts) problem(p Persistence) string {
 	case f.promotion != "-1":
 		return "was a replica once, and may lack what it had not received"
 	}
+	var wrong []string
 	for _, w := range wanted {
 		if has := f.config[w.name]; has != w.value {
-			return fmt.Sprintf("does not keep all that it acknowledges: %s is %q, not %q", w.name, has, w.value)
+			wrong = append(wrong, fmt.Sprintf("%s is %q, not %q", w.name, has, w.value))
 		}
+	}
+	if len(wrong) > 0 {
+		return "does not keep all that it acknowledges: " + strings.Join(wrong, ", ")
 	}
 	return ""
 }

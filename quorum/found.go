@@ -71,7 +71,7 @@ func (f *Founding) Found(servers []Founder) (already bool, err error) {
 				"what it had. If no Ringmain has used this quorum yet, empty the servers (FLUSHALL) and run this again; "+
 				"else the running Ringmain repairs the server, if repair is auto", s.Name)
 		case s.Look.facts.identity == nil && first+others > 0:
-			return false, refused("%s is not empty: it has %d keys", s.Name, first+others)
+			return false, refused("%s is not empty (keys: %d). If nobody needs what it has, empty it (FLUSHALL)", s.Name, first+others)
 		case s.Look.facts.identity == nil:
 			blank = append(blank, s.Name)
 		case why == otherSettings:
@@ -88,6 +88,9 @@ func (f *Founding) Found(servers []Founder) (already bool, err error) {
 		return false, refused("%s are initialised, but not as servers of one set: empty those (FLUSHALL) that belong to the wrong one", strings.Join(whole, ", "))
 	case len(blank) == 0:
 		return true, nil
+	case len(whole) > 0 && len(whole) <= len(servers)/2:
+		return false, refused("a majority has lost what was granted and counted, or was never initialised: %s. To begin anew with nothing, stop all Ringmains, "+
+			"empty all servers (FLUSHALL), %s too, and run this again", strings.Join(blank, ", "), strings.Join(whole, ", "))
 	case len(whole) > 0:
 		return false, refused("there is a set (%s) already, without what %s had, or should have: the running Ringmain repairs that, if repair is auto. "+
 			"To begin anew with nothing, empty all servers (FLUSHALL)", strings.Join(whole, ", "), strings.Join(blank, ", "))

@@ -166,7 +166,7 @@ func TestServersThatCannotBeASetAreRefusedWithNothingChanged(t *testing.T) {
 		prepare []any // a command for the second server
 		want    string
 	}{
-		{"data", false, []any{"SET", "k", "v"}, "s1 is not empty: it has 1 keys"},
+		{"data", false, []any{"SET", "k", "v"}, "s1 is not empty (keys: 1)"},
 		{"a foreign identity", false, []any{"MSET", "__ringmain:quorum", "set 0 feed g", "__ringmain:settings", "h1"},
 			"s1 belongs to a set of other servers"},
 		{"one that is not understood", false, []any{"SET", "__ringmain:quorum", "x"}, "s1 has an identity that is not understood"},
@@ -200,6 +200,18 @@ func TestServersThatCannotBeASetAreRefusedWithNothingChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+	s.flush()
+	if _, err := s.f.Found(s.founders()); err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range s.servers[1:] {
+		if _, err := server.Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.f.Found(s.founders()); !errors.Is(err, quorum.ErrNothingChanged) || !strings.Contains(err.Error(), "never initialised: s1, s2. To begin anew") {
+		t.Errorf("a majority that was emptied: %v", err)
 	}
 	twice := s.founders()
 	twice[2] = twice[0]

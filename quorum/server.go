@@ -86,7 +86,7 @@ func (s *server) now() time.Duration { return s.q.Clock.Now().Monotonic }
 // quarantined is for how long the server casts no vote, and why.
 func (s *server) quarantined(now time.Duration) (time.Duration, string) {
 	if s.kept > s.until {
-		return max(0, s.kept-now), "was initialised or repaired lately"
+		return max(0, s.kept-now), "was initialised, changed or repaired lately"
 	}
 	return max(0, s.until-now), s.why
 }

@@ -161,6 +161,7 @@ func (q *Set) Barred(server int, kind Kind) string { return q.servers[server].ba
 func (q *Set) Missing(kind Kind) string {
 	can, without := 0, 0
 	var reasons []string
+	names := map[string][]string{} // of the servers, by reason
 	for _, s := range q.servers {
 		why := s.barred(kind)
 		if why == "" {
@@ -169,13 +170,23 @@ func (q *Set) Missing(kind Kind) string {
 		if why == "" {
 			can++
 		} else {
-			reasons = append(reasons, s.name+" "+why)
+			if names[why] == nil {
+				reasons = append(reasons, why)
+			}
+			names[why] = append(names[why], s.name)
 		}
 		if s.unfit == noIdentity {
 			without++
 		}
 	}
 	text := strconv.Itoa(can) + "/" + strconv.Itoa(q.Len()) + " servers of quorum " + strconv.Quote(q.Name) + " can vote"
+	for i, why := range reasons {
+		who := strings.Join(names[why], ", ")
+		if len(names[why]) > 1 {
+			who += ": each"
+		}
+		reasons[i] = who + " " + why
+	}
 	if len(reasons) > 0 {
 		text += ": " + strings.Join(reasons, "; ")
 	}
@@ -189,13 +200,20 @@ func (q *Set) Missing(kind Kind) string {
 // is LOCKSET if there is none because proxies, or servers, do not agree on what the set is,
 // else NOQUORUM.
 func (q *Set) Refusal(kind Kind) string {
-	apart := 0
+	apart, configured := 0, 0
 	for _, s := range q.servers {
+		if s.apart {
+			configured++
+		}
 		if s.apart || q.set != "" && s.identity.Set != "" && s.identity.Set != q.set {
 			apart++
 		}
 	}
-	if apart > q.Len()-q.majority() {
+	spare := q.Len() - q.majority()
+	switch {
+	case configured > spare:
+		return "LOCKSET " + q.Missing(kind) + "; give all proxies the same configuration (ringmain quorum change has the servers go by a new one)"
+	case apart > spare:
 		return "LOCKSET " + q.Missing(kind)
 	}
 	return "NOQUORUM " + q.Missing(kind)

@@ -87,8 +87,8 @@ func TestAServerThatIsNotWhatItMustBeTakesNoPart(t *testing.T) {
 func TestASetThatWasNeverInitialisedSaysWhatToDo(t *testing.T) {
 	b := newBench(t, 3, FsyncAlways)
 	b.set.Start()
-	if got, want := b.set.Refusal(Register), "NOQUORUM 0/3 servers of quorum \"safe\" can vote: s0 "+noIdentity+"; s1 "+noIdentity+
-		"; s2 "+noIdentity+"; run: ringmain quorum init safe"; got != want {
+	if got, want := b.set.Refusal(Register), "NOQUORUM 0/3 servers of quorum \"safe\" can vote: s0, s1, s2: each "+noIdentity+
+		"; run: ringmain quorum init safe"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	for i := range b.models {
@@ -127,7 +127,7 @@ func TestProxiesThatDoNotAgreeAreToldSo(t *testing.T) {
 	if a := b.call(1, vote); a.Outcome != NotDone || a.Reason != otherSettings {
 		t.Errorf("a vote gives %+v", a)
 	}
-	if got := b.set.Refusal(Vote); !strings.HasPrefix(got, "LOCKSET 1/3 servers") {
+	if got := b.set.Refusal(Vote); !strings.HasPrefix(got, "LOCKSET 1/3 servers") || !strings.Contains(got, "; give all proxies the same configuration") {
 		t.Errorf("with two that differ: %s", got)
 	}
 }
@@ -135,14 +135,14 @@ func TestProxiesThatDoNotAgreeAreToldSo(t *testing.T) {
 func TestASetWithoutPersistenceInitialisesItselfAndWaits(t *testing.T) {
 	b := newBench(t, 3, None)
 	b.set.Start()
-	want := "casts no vote for another 12 s: it was initialised or repaired lately"
+	want := "casts no vote for another 12 s: it was initialised, changed or repaired lately"
 	b.expectAll(Vote, want)
 	b.expectAll(Register, "")
-	if got := b.set.Missing(Vote); !strings.Contains(got, "s2 "+want) {
+	if got := b.set.Missing(Vote); !strings.Contains(got, "s2: each "+want) {
 		t.Errorf("missing: %s", got)
 	}
 	b.clock.pass(11 * time.Second)
-	b.expectBarred(0, Vote, "casts no vote for another 1 s: it was initialised or repaired lately")
+	b.expectBarred(0, Vote, "casts no vote for another 1 s: it was initialised, changed or repaired lately")
 	if a := b.call(0, vote); a.Outcome != NotDone {
 		t.Errorf("a vote gives %+v", a)
 	}
@@ -298,10 +298,10 @@ func TestAQuarantineOfTheServersOwnHolds(t *testing.T) {
 	b := newBench(t, 3, FsyncAlways).initialised()
 	b.models[0].quarantine = b.clock.now + 3*time.Second
 	b.set.Start()
-	b.expectBarred(0, Vote, "casts no vote for another 3 s: it was initialised or repaired lately")
+	b.expectBarred(0, Vote, "casts no vote for another 3 s: it was initialised, changed or repaired lately")
 	b.expectBarred(0, Register, "")
 	b.models[1].quarantine = b.clock.now + 3*time.Second // written after it was examined
-	if a := b.call(1, vote); a.Outcome != NotDone || a.Reason != "casts no vote for another 3 s: it was initialised or repaired lately" {
+	if a := b.call(1, vote); a.Outcome != NotDone || a.Reason != "casts no vote for another 3 s: it was initialised, changed or repaired lately" {
 		t.Errorf("a vote gives %+v", a)
 	}
 	b.clock.pass(3 * time.Second)
