@@ -130,7 +130,7 @@ func (a *App) startQuorum(q *agreed) {
 	q.link.set = q.set
 	var fences lock.Fences
 	if q.set.Persistent() {
-		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline, AtEnd: loop.AtEnd},
+		q.counters = counter.New(counter.Settings{Patterns: q.patterns.counters, FenceDeadline: fenceDeadline, NodeTimeout: settings.Timeout, AtEnd: loop.AtEnd},
 			q.set, settings.Clock, newRand(), incarnation())
 		fences = q.counters
 		if a.cfg.Repairs(q.name) {

@@ -15,6 +15,8 @@ type Settings struct {
 	Patterns []Pattern
 	// FenceDeadline bounds what Next takes.
 	FenceDeadline time.Duration
+	// NodeTimeout is how long a server may take to answer.
+	NodeTimeout time.Duration
 	// AtEnd calls a function once at the end of the loop's iteration. Rounds begin then, so
 	// that what has come in one iteration goes into one round. nil: they begin at once.
 	AtEnd func(func())
@@ -72,9 +74,10 @@ type Engine struct {
 	proposers  map[string]*proposer // by register
 	active     list                 // of them, those with something under way
 	idle       list                 // the others, the least recently used first
-	waiting    int                  // commands that have no reply yet
-	seq        uint64               // of the last batch
-	leastCrowd int                  // see crowd.go
+	window     window
+	waiting    int    // commands that have no reply yet
+	seq        uint64 // of the last batch
+	leastCrowd int    // see crowd.go
 	// refillPause is how long a server that a refill gets no answer from is left alone.
 	refillPause time.Duration
 	remember    int    // how many batches a register remembers
@@ -113,6 +116,7 @@ func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand,
 		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd, refillPause: refillPause,
 		fences:  Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096},
 		refills: Pattern{Name: "refill", Deadline: refillDeadline, MaxBatch: 4096}}
+	e.window = window{size: firstWindow, timeout: s.NodeTimeout}
 	e.active.init()
 	e.idle.init()
 	return e
@@ -205,7 +209,7 @@ func (e *Engine) endTurn() {
 	e.turning = false
 	e.due, e.dued = e.dued[:0], e.due // callbacks may have more come due
 	for _, p := range e.dued {
-		if p.due = false; !p.gathers() {
+		if p.due = false; p.turn == given || !p.gathers() {
 			p.advance()
 		}
 	}

@@ -47,6 +47,8 @@ type proposer struct {
 	phase     phase
 	advancing bool
 	due       bool // for Engine.endTurn
+	inLine    bool // see window.go
+	turn      turnOf
 	crowd     crowd
 	round     *round // the last one
 	queue     []waiting
@@ -83,11 +85,18 @@ func (p *proposer) advance() {
 		return
 	}
 	p.advancing = true
-	for p.phase == ready && p.work() {
-		p.begin()
+	admitted := true
+	for admitted && p.phase == ready && p.work() {
+		if admitted = p.e.admits(p); admitted {
+			p.begin()
+		}
+		if p.phase != asking {
+			p.e.yields(p)
+		}
 	}
 	p.advancing = false
-	if p.phase == ready {
+	if admitted && p.phase == ready {
+		p.e.yields(p)
 		p.e.rest(p)
 	}
 }

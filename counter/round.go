@@ -31,6 +31,7 @@ type round struct {
 
 	asked, answered int
 	yes, no, maybe  int // maybe: it may have been executed, or may yet be
+	began           quorum.Instant
 	full            int // servers without room for a new register
 	tallies         []tally
 
@@ -40,7 +41,7 @@ type round struct {
 	base  value
 }
 
-func newRound(p *proposer, q question) *round { return &round{p: p, question: q} }
+func newRound(p *proposer, q question) *round { return &round{p: p, question: q, began: p.e.turn()} }
 
 // ask begins a round.
 func (p *proposer) ask(q question, s *quorum.Script, args []string) {
@@ -79,6 +80,9 @@ func (r *round) answer(a quorum.Answer) {
 	}
 	if !r.over && !r.sending {
 		r.decide()
+		if p.phase != asking {
+			p.e.yields(p)
+		}
 		if p.phase == ready {
 			p.e.soon(p)
 		}
@@ -182,6 +186,7 @@ func (r *round) decide() {
 		r.decideRead(left, majority)
 	case r.yes >= majority:
 		r.over = true
+		r.took()
 		if r.question == accepting {
 			p.accepted(r.next, r.state, r.base)
 			return
@@ -193,6 +198,12 @@ func (r *round) decide() {
 	}
 }
 
+// took notes how long a majority took to answer.
+func (r *round) took() {
+	now := r.p.e.turn()
+	r.p.e.took(now.Since(r.began), now)
+}
+
 // decideRead ends a read once a majority has accepted the same, or cannot any more.
 func (r *round) decideRead(left, majority int) {
 	p := r.p
@@ -201,6 +212,7 @@ func (r *round) decideRead(left, majority int) {
 			continue
 		}
 		r.over = true
+		r.took()
 		v, ok := valueOf(t.text)
 		if _, touched := p.after(v); ok && touched {
 			p.torn, p.phase = tornReads, ready // it takes a round
@@ -241,6 +253,9 @@ func (r *round) promised() {
 // fail goes on after a round without a majority.
 func (r *round) fail() {
 	p := r.p
+	if r.maybe > 0 {
+		p.e.took(p.e.window.timeout, p.e.turn())
+	}
 	accepted := r.question == accepting && r.state.version != p.state.version
 	if accepted && r.yes+r.maybe+r.asked-r.answered > 0 {
 		p.doubt = true

@@ -31,6 +31,7 @@ type sim struct {
 	remember           int
 	mixed              bool // with all commands, not INCR and GET alone
 	turns              bool // rounds begin at the end of an iteration
+	narrow             bool // one register is asked for at a time
 	keys               []string
 	left               int // commands not sent yet
 	open               int // commands without a reply
@@ -139,6 +140,9 @@ func (s *sim) newProxy() *simProxy {
 	p.engine = New(settings, p, p,
 		rand.New(rand.NewPCG(s.rng.Uint64(), 1)), incarnation)
 	p.engine.remember = s.remember
+	if s.narrow {
+		p.engine.window.size = 1
+	}
 	p.engine.leastCrowd, p.engine.refillPause = 2, 3*time.Millisecond
 	if s.mutant == "less than a majority" {
 		p.engine.majority--
@@ -365,6 +369,7 @@ func newSim(seed uint64, mutant string) *sim {
 	s.loss, s.double, s.slow = shares[s.rng.IntN(5)], shares[s.rng.IntN(4)], shares[s.rng.IntN(5)]
 	s.mixed = seed%8 == 3
 	s.turns = seed%2 == 1
+	s.narrow = seed%5 == 4
 	s.remember = []int{2, 3, maxBatches}[seed%3]
 	s.left = 50
 	s.cold = s.rng.IntN(2) == 0
