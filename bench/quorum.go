@@ -102,7 +102,8 @@ func (q *quorumFleet) start(ctx context.Context, o options, binary string) (err 
 }
 
 // withQuorum adds a quorum, and the keys that it keeps, to the configuration that args
-// writes, and creates the quorum unless that was done.
+// writes, and creates the quorum unless that was done. A disk that others use too may take
+// its time: what a server says late is slow here, not lost.
 func withQuorum(ctx context.Context, binary string, args func(int, string) ([]string, error), addresses []string) func(int, string) ([]string, error) {
 	created := false
 	return func(port int, dir string) ([]string, error) {
@@ -111,7 +112,7 @@ func withQuorum(ctx context.Context, binary string, args func(int, string) ([]st
 			return nil, err
 		}
 		file := filepath.Join(dir, "config.yaml")
-		err = appendTo(file, fmt.Sprintf("quorums:\n  safe: {nodes: [%s], persistence: fsync_always}\n"+
+		err = appendTo(file, fmt.Sprintf("quorums:\n  safe: {nodes: [%s], persistence: fsync_always, node_timeout: 400ms}\n"+
 			"locks:\n  - {keys: %q, quorum: safe, fencing: \"off\"}\ncounters:\n  - {keys: %q, quorum: safe}\n",
 			strings.Join(quoted(addresses), ", "), "lock:*", counterPrefix+"*"))
 		if err != nil || created {
