@@ -203,7 +203,7 @@ func (s *server) arrived(fit bool) {
 // proxies with other settings.
 func (f *facts) verdict(server int, nodes, hash string, selfMade bool) (id Identity, unfit string, apart bool) {
 	if f.identity == nil {
-		if f.settings != nil && *f.settings != hash {
+		if selfMade && f.settings != nil && *f.settings != hash {
 			return id, otherSettings, true
 		}
 		return id, noIdentity, false

@@ -193,7 +193,7 @@ func (m *model) execute(b *bench, args []string) string {
 		}
 		switch args[1] {
 		case takeMark:
-			return m.takeMark(args[6:])
+			return m.takeMark(args[8:])
 		case finish:
 			return m.finish(b, args[8:])
 		}
@@ -223,15 +223,17 @@ func (m *model) initialise(b *bench, args []string) string {
 
 func (m *model) takeMark(args []string) string {
 	_, identity := m.keys[IdentityKey]
-	settings, known := m.keys[SettingsKey]
 	_, taken := m.keys[RepairKey]
 	switch {
-	case identity, known && settings != args[2], taken:
+	case identity:
 		return ":0\r\n"
-	case !known && len(m.keys) > 0:
+	case len(m.keys) > 0 && m.keys[foundingKey] != args[3] && m.keys[mendingKey] != args[3]:
 		return ":3\r\n"
+	case taken:
+		return ":0\r\n"
 	}
-	m.keys[RepairKey], m.keys[SettingsKey] = args[0], args[2]
+	m.keys[RepairKey], m.keys[SettingsKey], m.keys[mendingKey] = args[0], args[2], args[3]
+	delete(m.keys, foundingKey)
 	return ":1\r\n"
 }
 
@@ -241,6 +243,7 @@ func (m *model) finish(b *bench, args []string) string {
 	}
 	m.keys[IdentityKey], m.keys[SettingsKey] = args[1], args[2]
 	delete(m.keys, RepairKey)
+	delete(m.keys, mendingKey)
 	if ms, _ := strconv.Atoi(args[3]); ms > 0 {
 		m.quarantine = b.clock.now + time.Duration(ms)*time.Millisecond
 	}

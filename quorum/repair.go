@@ -62,8 +62,8 @@ func (q *Set) mend() {
 	}
 	r := &repair{s: lost, epoch: lost.epoch, mark: q.Random(), began: lost.now()}
 	q.repair = r
-	q.ask(lost.index, r.marked, "EVAL", takeMark, "3", RepairKey, IdentityKey, SettingsKey,
-		r.mark, strconv.FormatInt(RepairHold.Milliseconds(), 10), q.Hash)
+	q.ask(lost.index, r.marked, "EVAL", takeMark, "5", RepairKey, IdentityKey, SettingsKey, foundingKey, mendingKey,
+		r.mark, strconv.FormatInt(RepairHold.Milliseconds(), 10), q.Hash, q.set)
 }
 
 // marked goes on when the server has answered whether it took the mark.
@@ -106,12 +106,17 @@ const (
 	markForeign = 3
 )
 
+// mendingKey is on a server from the beginning of its first repair to the end of the last: the name of
+// the set. What else a server has that has no identity must not be taken for the set's: it would be
+// voted for.
+const mendingKey = "__ringmain:mending"
+
 const takeMark = `if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-local settings = redis.call('GET', KEYS[3])
-if settings and settings ~= ARGV[3] then return 0 end
-if not settings and redis.call('DBSIZE') > 0 then return 3 end
+local begun = redis.call('MGET', KEYS[4], KEYS[5])
+if redis.call('DBSIZE') > 0 and begun[1] ~= ARGV[4] and begun[2] ~= ARGV[4] then return 3 end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
-redis.call('SET', KEYS[3], ARGV[3])
+redis.call('MSET', KEYS[3], ARGV[3], KEYS[5], ARGV[4])
+redis.call('DEL', KEYS[4])
 return 1
 `
 
@@ -151,7 +156,7 @@ func (r *repair) copied(err error) {
 		return
 	}
 	id := Identity{Set: q.set, Index: s.index, Nodes: q.Nodes, Generation: q.Random()}
-	q.ask(s.index, r.finished, "EVAL", finish, "5", RepairKey, IdentityKey, SettingsKey, QuarantineKey, foundingKey,
+	q.ask(s.index, r.finished, "EVAL", finish, "5", RepairKey, IdentityKey, SettingsKey, QuarantineKey, mendingKey,
 		r.mark, id.String(), q.Hash, strconv.FormatInt(q.quarantine().Milliseconds(), 10))
 }
 

@@ -102,9 +102,18 @@ func TestNothingIsRepairedThatMustNotBe(t *testing.T) {
 	}{
 		{"without a majority that is whole", func(b *bench) { b.models[1].keys, b.models[2].keys = map[string]string{}, map[string]string{} }, noIdentity},
 		{"another is down", func(b *bench) { b.models[1].keys, b.models[2].down = map[string]string{}, "is unreachable" }, noIdentity},
-		{"by two", func(b *bench) { b.models[1].keys = map[string]string{RepairKey: "other", SettingsKey: "h1"} }, noIdentity},
+		{"by two", func(b *bench) {
+			b.models[1].keys = map[string]string{RepairKey: "other", SettingsKey: "h1", mendingKey: "set-a"}
+		}, noIdentity},
 		{"foreign data", func(b *bench) { b.models[1].keys = map[string]string{"session:1": "x"} }, hasData},
-		{"other settings", func(b *bench) { b.models[1].keys = map[string]string{SettingsKey: "h2"} }, otherSettings},
+		{"settings alone", func(b *bench) { b.models[1].keys = map[string]string{SettingsKey: "h1"} }, hasData},
+		{"half of another set's repair", func(b *bench) {
+			b.models[1].keys = map[string]string{SettingsKey: "h1", mendingKey: "set-b"}
+		}, hasData},
+		{"half of another set's init", func(b *bench) {
+			b.models[1].keys = map[string]string{SettingsKey: "h1", foundingKey: "set-b"}
+		}, hasData},
+		{"only the identity lost", func(b *bench) { delete(b.models[1].keys, IdentityKey) }, hasData},
 		{"without fsync", func(b *bench) {
 			b.models[1].keys = map[string]string{}
 			b.models[1].config["appendfsync"] = "no"
@@ -180,5 +189,24 @@ func TestARepairThatAlwaysFailsIsTriedEverMoreSeldom(t *testing.T) {
 	b.clock.pass(repairEvery + beat)
 	if len(*started) != failed+2 {
 		t.Error("a server that was repaired has to wait for what went wrong before")
+	}
+}
+
+func TestAnInterruptedRepairOrInitIsFinishedByARepairWhateverTheSettingsWere(t *testing.T) {
+	for _, key := range []string{mendingKey, foundingKey} {
+		b, started := repaired(t)
+		b.models[1].keys = map[string]string{SettingsKey: "h0", key: "set-a"}
+		b.clock.pass(repairEvery + beat)
+		if len(*started) != 1 {
+			t.Fatalf("%s: %d refills", key, len(*started))
+		}
+		if _, is := b.models[1].keys[foundingKey]; is {
+			t.Error("an init that goes on would end the repair")
+		}
+		(*started)[0].done(nil)
+		b.expectBarred(1, Register, "")
+		if n := len(b.models[1].keys); n != 2 {
+			t.Errorf("%s: the server has %q", key, b.models[1].keys)
+		}
 	}
 }
