@@ -284,6 +284,11 @@ func (c *chaos) fault() {
 		if !c.mayLose(i) {
 			return
 		}
+		for _, p := range c.proxies {
+			if !p.lines[i].looked {
+				return // it cannot know, as one that begins later
+			}
+		}
 		by := 300*time.Millisecond + short(10*time.Second)
 		if c.random.IntN(3) == 0 {
 			by = -by

@@ -48,6 +48,7 @@ type wire struct {
 	server *model
 	*connection
 	expect string
+	looked bool // the proxy has seen the server's clock
 	cut    bool // by a partition: no connection can be made
 	down   string
 }
@@ -174,6 +175,7 @@ func (w *wire) send(args []string, to quorum.Receiver) {
 			w.carry(c, 1, func() {
 				w.p.do(func() {
 					if w.connection == c && x.to != nil {
+						w.looked = w.looked || isVote(args)
 						to := x.to
 						x.to = nil
 						to.Replied(reply)
@@ -182,6 +184,14 @@ func (w *wire) send(args []string, to quorum.Receiver) {
 			})
 		})
 	})
+}
+
+// isVote reports whether a request's answer tells the server's time.
+func isVote(args []string) bool {
+	if args[0] == "EVALSHA" {
+		return byName(args[1], "").Kind == quorum.Vote
+	}
+	return args[0] == "EVAL" && strings.Contains(args[1], "'TIME'")
 }
 
 // watch ends exchanges that get no answer in time.
