@@ -119,16 +119,22 @@ func (h *watchers) add(s *servers, name string, pool *config.Pool, now time.Time
 func (h *watchers) target(s *servers, i int, address string, pool *config.Pool) health.Target {
 	opt := s.options[i]
 	t := health.Target{
-		Network: "tcp", Address: address, Username: opt.Username, Password: opt.Password,
+		Username: opt.Username, Password: opt.Password,
 		ClientName: opt.ClientName, Timeout: time.Duration(pool.Health.Timeout), Replica: s.isReplica(i),
 	}
-	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
-		t.Network, t.Address = "unix", path
-	}
+	t.Network, t.Address = dialled(address)
 	if secrets := s.secrets[opt.Pool]; secrets != nil {
 		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(address, &pool.Secure)) }
 	}
 	return t
+}
+
+// dialled is a configured address as package net takes it.
+func dialled(address string) (network, at string) {
+	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
+		return "unix", path
+	}
+	return "tcp", address
 }
 
 // changed makes a verdict known: to the log, to INFO, and to every loop.

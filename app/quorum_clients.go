@@ -1,11 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -33,18 +31,15 @@ func QuorumClient(cfg *config.Config, name string, server int) (*redis.Client, e
 	q := cfg.Quorums[name]
 	address := q.Nodes[server]
 	t := health.Target{
-		Network: "tcp", Address: address, Username: q.Auth.Username, Password: q.Auth.Password.Reveal(),
-		Timeout: time.Duration(q.Timeouts.Connect),
+		Username: q.Auth.Username, Password: q.Auth.Password.Reveal(), Timeout: time.Duration(q.Timeouts.Connect),
 	}
-	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix {
-		t.Network, t.Address = "unix", path
-	}
+	t.Network, t.Address = dialled(address)
 	if q.Secure.On {
 		secrets, err := newCertificates("quorums."+name+".tls", q.Secure.Files(), slog.New(slog.DiscardHandler), forServers)
 		if err != nil {
 			return nil, err
 		}
-		t.TLS = func() *tls.Config { return tlsFor(secrets, cmp.Or(q.Secure.ServerName, hostOf(address))) }
+		t.TLS = func() *tls.Config { return tlsFor(secrets, serverName(address, &q.Secure)) }
 	}
 	return health.NewClient(t), nil
 }
