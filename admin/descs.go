@@ -78,7 +78,7 @@ func describe() *descriptions {
 	d.lockReleased = d.add("lock_releases_total", "Locks that were released.", "quorum")
 	d.lockWaiting = d.add("lock_clients_waiting", "Clients that wait for a lock (RINGMAIN.LOCK with WAIT).", "quorum")
 	d.counterCommands = d.add("counter_commands_total", "Commands on one counter each, and numbers of locks.", "quorum")
-	d.counterRounds = d.add("counter_rounds_total", "Rounds of questions to all servers; one carries all commands on a counter that wait.", "quorum")
+	d.counterRounds = d.add("counter_rounds_total", "Rounds of questions to the servers; one carries all commands on a counter that wait.", "quorum")
 	d.counterConflicts = d.add("counter_conflicts_total", "Rounds in which another proxy was ahead.", "quorum")
 	d.counterFailures = d.add("counter_failures_total", "Commands on counters that failed, by result: noquorum was not carried out, uncertain may have been.",
 		"quorum", "result")

@@ -11,15 +11,15 @@ import (
 // round carries half of all. Therefore a round of a busy register waits a moment for some of
 // those who were just told an outcome.
 //
-// It waits for a part that is a little more than half of the clients. The rest come while it
-// is under way: were it to wait for all, nothing else would happen meanwhile. And where
-// commands come at their own pace rather than in reply, a smaller part would be there by
-// itself, and a larger one would take ever longer: what has come in a wait and a round is
-// taken for the crowd then. With 5/8, that waits for 2/3 of a round's time.
+// It waits for most of the clients: whoever it does not wait for comes while it is under way, and
+// would be a second crowd if there were many. Where commands come at their own pace rather than in
+// reply, what has come in a wait and a round is taken for the crowd, and a part of it would take ever
+// longer to come; so it waits no longer than three rounds take.
 const (
-	waitedFor, ofAll = 5, 8
-	// gatherFor bounds the wait.
-	gatherFor = 3 * time.Millisecond
+	waitedFor, ofAll = 7, 8
+	// gatherRounds and gatherFor bound the wait, by what rounds take on average and in all.
+	gatherRounds = 3
+	gatherFor    = 3 * time.Millisecond
 	// leastCrowd is how many commands must be expected for it.
 	leastCrowd = 4
 	// mostSkips bounds how many rounds begin without waiting after it was in vain.
@@ -60,10 +60,13 @@ func (p *proposer) gathers() bool {
 		c.skip--
 		return false
 	}
-	c.timer = p.e.clock.After(gatherFor, func() {
-		c.timer, c.expected = nil, 0
-		c.skips = min(max(1, 2*c.skips), mostSkips)
-		c.skip = c.skips
+	c.timer = p.e.clock.After(min(gatherFor, gatherRounds*p.e.thrift.rounds()), func() {
+		c.timer = nil
+		if 2*len(p.queue) < c.expected { // in vain
+			c.expected = 0
+			c.skips = min(max(1, 2*c.skips), mostSkips)
+			c.skip = c.skips
+		}
 		p.advance()
 	})
 	return true

@@ -75,6 +75,7 @@ type Engine struct {
 	active     list                 // of them, those with something under way
 	idle       list                 // the others, the least recently used first
 	window     window
+	thrift     thrift
 	waiting    int    // commands that have no reply yet
 	seq        uint64 // of the last batch
 	leastCrowd int    // see crowd.go
@@ -101,7 +102,7 @@ type Engine struct {
 // Stats count what an Engine has done.
 type Stats struct {
 	Commands  uint64 // on one key each
-	Rounds    uint64 // of questions to all servers
+	Rounds    uint64 // of questions to servers
 	Conflicts uint64 // rounds in which others were ahead
 	NoQuorum  uint64 // commands that were not carried out
 	Uncertain uint64 // commands that may have been
@@ -158,7 +159,7 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 	w.since = e.turn()
 	owner := e.proposers[string(register)]
 	if owner == nil {
-		owner = &proposer{e: e, register: []string{string(register)}, pattern: p, passing: true}
+		owner = &proposer{e: e, register: []string{string(register)}, first: e.first(register), pattern: p, passing: true}
 		e.proposers[owner.register[0]] = owner
 	} else if !owner.active {
 		e.idle.remove(owner)
@@ -223,7 +224,7 @@ func (e *Engine) rest(p *proposer) {
 	p.active = false
 	e.spare(p.queue)
 	e.spare(p.batch)
-	p.queue, p.batch = nil, nil
+	p.queue, p.batch, p.round = nil, nil, nil
 	if !p.holds || p.passing {
 		delete(e.proposers, p.register[0])
 		return

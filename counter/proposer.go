@@ -39,6 +39,7 @@ const (
 type proposer struct {
 	e              *Engine
 	register       []string // its name alone, as a call's keys
+	first          int      // the server that is asked first
 	pattern        *Pattern
 	before, behind *proposer // in one of the Engine's lists
 	active         bool      // in which of them

@@ -6,7 +6,7 @@ import (
 	"ringmain/quorum"
 )
 
-// question is what a round asks of all servers.
+// question is what a round asks of servers.
 type question uint8
 
 const (
@@ -22,14 +22,16 @@ type tally struct {
 	n      int
 }
 
-// round is one question to all servers, and what came of it so far.
+// round is one question to servers, and what came of it so far.
 type round struct {
 	p        *proposer
 	question question
 	over     bool // decided: what comes now is late
 	sending  bool
+	script   *quorum.Script
+	args     []string
 
-	asked, answered int
+	asked, answered int // servers
 	yes, no, maybe  int // maybe: it may have been executed, or may yet be
 	began           quorum.Instant
 	full            int // servers without room for a new register
@@ -49,25 +51,33 @@ func (p *proposer) ask(q question, s *quorum.Script, args []string) {
 	p.send(s, args)
 }
 
-// send asks all servers.
+// send asks a majority, or all servers.
 func (p *proposer) send(s *quorum.Script, args []string) {
-	r, servers := p.round, p.e.servers
+	r := p.round
 	p.phase = asking
 	p.e.stats.Rounds++
-	r.asked = servers.Len()
+	r.script, r.args = s, args
+	r.ask(p.e.fewest(r.question))
+	if r.asked < p.e.servers.Len() {
+		p.e.watch(r)
+	}
+	r.decide()
+}
+
+// ask asks further servers, until so many were asked.
+func (r *round) ask(servers int) {
+	all := r.p.e.servers
 	done := r.answer
 	r.sending = true
-	for i := range r.asked {
-		servers.Call(quorum.Call{Server: i, Script: s, Keys: p.register, Args: args}, done)
+	for ; r.asked < servers; r.asked++ {
+		all.Call(quorum.Call{Server: (r.p.first + r.asked) % all.Len(), Script: r.script, Keys: r.p.register, Args: r.args}, done)
 	}
 	r.sending = false
-	r.decide()
 }
 
 // answer takes a server's answer.
 func (r *round) answer(a quorum.Answer) {
 	r.answered++
-	p := r.p
 	switch {
 	case a.Outcome == quorum.NotDone:
 		r.note(a.Reason)
@@ -80,6 +90,14 @@ func (r *round) answer(a quorum.Answer) {
 	}
 	if !r.over && !r.sending {
 		r.decide()
+		r.goesOn()
+	}
+}
+
+// goesOn has the proposer go on if the round is over.
+func (r *round) goesOn() {
+	p := r.p
+	if r.over {
 		if p.phase != asking {
 			p.e.yields(p)
 		}
@@ -180,6 +198,9 @@ func (r *round) decide() {
 	if r.over {
 		return
 	}
+	if all := p.e.servers.Len(); r.asked < all && r.lost() {
+		r.ask(all)
+	}
 	left, majority := r.asked-r.answered, p.e.majority
 	switch {
 	case r.question == reading:
@@ -198,10 +219,25 @@ func (r *round) decide() {
 	}
 }
 
+// lost reports whether those that were asked are not the majority that is needed.
+func (r *round) lost() bool {
+	agree := r.yes
+	if r.question == reading {
+		agree = 0
+		for _, t := range r.tallies {
+			agree = max(agree, t.n)
+		}
+	}
+	return agree+r.asked-r.answered < r.p.e.majority
+}
+
 // took notes how long a majority took to answer.
 func (r *round) took() {
-	now := r.p.e.turn()
-	r.p.e.took(now.Since(r.began), now)
+	e := r.p.e
+	now := e.turn()
+	d := now.Since(r.began)
+	e.took(d, now)
+	e.thrift.took(d)
 }
 
 // decideRead ends a read once a majority has accepted the same, or cannot any more.
