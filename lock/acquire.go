@@ -48,6 +48,8 @@ const (
 	// absent: it said nothing. maybe: and may have voted all the same.
 	absent
 	maybe
+	// stale: what it was to extend has another op, and so it was not.
+	stale
 )
 
 // attempt is one round of votes. What it creates has its grant and its op.
@@ -55,9 +57,11 @@ type attempt struct {
 	*acquisition
 	grant, op string
 	began     quorum.Instant
-	// before are the ops that may have been at the servers before it.
+	// before are the ops that may have been at the servers before it, those that what it extends
+	// must have.
 	before  [][]string
 	votes   []vote
+	rounds  []int
 	decided bool
 	won     bool
 }
@@ -90,25 +94,54 @@ func (a *acquisition) try() {
 		a.done(failed(text), nil)
 		return
 	}
-	t := &attempt{acquisition: a, grant: e.newGrant(), op: e.newOp(), votes: make([]vote, e.servers.Len()), before: e.known(a.r.Keys, a.r.Token)}
-	script := acquireScript
-	if a.extend {
-		script = acquireOrExtendScript
-	}
-	prefix := len(a.r.Token) + 1
-	if a.r.Prefix > 0 {
-		prefix = a.r.Prefix
-	}
-	args := []string{a.r.Token, millis(a.terms.lease), companion{grant: t.grant, op: t.op, pad: a.terms.pad}.String(), strconv.Itoa(prefix)}
+	t := &attempt{acquisition: a, grant: e.newGrant(), op: e.newOp(), votes: make([]vote, e.servers.Len()), rounds: make([]int, e.servers.Len()),
+		before: e.known(a.r.Keys, a.r.Token)}
 	t.began = e.clock.Now()
-	e.ask(script, a.r.Keys, a.terms.timeout, func(int) []string { return args }, func(server int, answer quorum.Answer) {
-		t.votes[server] = readVote(answer, len(a.r.Keys))
-		if t.decided {
-			t.late(server)
+	e.ask(t.script(), a.r.Keys, a.terms.timeout, t.args, t.answered)
+}
+
+func (t *attempt) script() *quorum.Script {
+	if t.extend {
+		return acquireOrExtendScript
+	}
+	return acquireScript
+}
+
+// args are a server's arguments.
+func (t *attempt) args(server int) []string {
+	args := []string{t.r.Token, millis(t.terms.lease), companion{grant: t.grant, op: t.op, pad: t.terms.pad}.String()}
+	if !t.extend {
+		return args
+	}
+	prefix := len(t.r.Token) + 1
+	if t.r.Prefix > 0 {
+		prefix = t.r.Prefix
+	}
+	return append(append(args, strconv.Itoa(prefix)), t.before[server]...)
+}
+
+func (t *attempt) answered(server int, a quorum.Answer) {
+	v := readVote(a, len(t.r.Keys))
+	if v.state == stale && !t.decided {
+		t.before[server] = nil
+		for _, op := range a.Values[1:] {
+			t.before[server] = with(t.before[server], op.Text)
+		}
+		if t.rounds[server]++; t.rounds[server] < maxRounds && len(t.before[server]) > 0 {
+			call := quorum.Call{Server: server, Script: t.script(), Keys: scriptKeys(t.r.Keys), Args: t.args(server), Within: t.terms.timeout}
+			t.e.servers.Call(call, func(a quorum.Answer) { t.answered(server, a) })
 			return
 		}
-		t.decide()
-	})
+	}
+	if v.state == stale {
+		v.state = absent // others change the lock all the time
+	}
+	t.votes[server] = v
+	if t.decided {
+		t.late(server)
+		return
+	}
+	t.decide()
 }
 
 func readVote(a quorum.Answer, keys int) vote {
@@ -119,6 +152,8 @@ func readVote(a quorum.Answer, keys int) vote {
 		return vote{state: absent}
 	case len(a.Values) > 0 && a.Values[0].Int == 1:
 		return vote{state: given, extended: len(a.Values) > 1 && a.Values[1].Int == 1}
+	case len(a.Values) > 1 && a.Values[0].Int == 2:
+		return vote{state: stale}
 	case len(a.Values) == 1+3*keys:
 		return vote{state: taken, holders: readings(a.Values[1:], keys)}
 	}
@@ -127,7 +162,7 @@ func readVote(a quorum.Answer, keys int) vote {
 
 // decide ends the attempt as soon as its outcome is certain.
 func (t *attempt) decide() {
-	count := [maybe + 1]int{}
+	count := [stale + 1]int{}
 	for _, v := range t.votes {
 		count[v.state]++
 	}

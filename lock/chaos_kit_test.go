@@ -68,6 +68,7 @@ func newChaos(seed uint64, mutant string) *chaos {
 		s.plainDelete = mutant == "release by plain DEL"
 		s.noGrant = mutant == "rollback of votes that were not created"
 		s.noOps = mutant == "late deletes that do not look at the op"
+		s.extendAny = mutant == "late acquisitions that extend what is newer"
 		n.servers = append(n.servers, s)
 	}
 	c.lossy, c.stepped, c.dumps = make([]time.Duration, len(n.servers)), make([]time.Duration, len(n.servers)), make([]map[string]entry, len(n.servers))
@@ -415,6 +416,9 @@ func (c *client) send(line string, reply func(r string, decided time.Duration)) 
 	c.after(3*time.Second, func() {
 		if c.begun == begun && !answered {
 			answered = true
+			if strings.HasPrefix(line, "DELIFEQ") {
+				c.token = "" // what it was to delete may come back with the same token, and be deleted then
+			}
 			reply("-gone", c.now)
 		}
 	})

@@ -90,6 +90,7 @@ var mutants = map[string]uint64{
 	"release by plain DEL":                             1,
 	"rollback of votes that were not created":          1,
 	"late deletes that do not look at the op":          11,
+	"late acquisitions that extend what is newer":      9348,
 	"votes that come late count":                       6,
 	"time while a machine is suspended does not count": 9,
 	"numbers drawn in advance":                         2,

@@ -105,17 +105,24 @@ return {1}
 `)
 
 	// acquireOrExtend moreover takes locks that the token has already. Those keep their grant
-	// and number, and never end earlier than before. ARGV[4]: how many bytes of the token decide.
-	// {1, 1 if all were the token's}
-	acquireOrExtendScript = quorum.NewScript("lock.acquireOrExtend", quorum.Vote, luaSeen+`
-local taken, held, n = false, 1, tonumber(ARGV[4])
-local reply = seen({0})
+	// and number, and never end earlier than before. ARGV[4]: how many bytes of the token decide;
+	// then the ops that may be there. A lock with another op is a later one, perhaps.
+	// {1, 1 if all were the token's}; {2, op, …} if one has another op.
+	acquireOrExtendScript = quorum.NewScript("lock.acquireOrExtend", quorum.Vote, luaSeen+luaAmong+`
+local taken, stale, held, n = false, false, 1, tonumber(ARGV[4])
+local reply, ops = seen({0}), {2}
 for i = 2, #reply, 3 do
-  local token = reply[i]
-  taken = taken or (token and string.sub(token, 1, n) ~= string.sub(ARGV[1], 1, n))
-  if not token then held = 0 end
+  local token, companion = reply[i], reply[i+2]
+  if token then
+    taken = taken or string.sub(token, 1, n) ~= string.sub(ARGV[1], 1, n)
+    stale = stale or not among(companion, 5)
+    ops[#ops+1] = string.sub(companion, 18, 33)
+  else
+    held = 0
+  end
 end
 if taken then return reply end
+if stale then return ops end
 for i = 1, #KEYS, 2 do
   local lease, new = tonumber(ARGV[2]), ARGV[3]
   local at = (i-1) / 2 * 3 + 2

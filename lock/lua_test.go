@@ -84,7 +84,7 @@ func TestTheModelDoesWhatTheScriptsDo(t *testing.T) {
 			args = []string{token, lease(), companionOf()}
 		case acquireOrExtendScript:
 			token += pick("", "", "+", "-")
-			args = []string{token, lease(), companionOf(), pick("1", strconv.Itoa(len(token)+1))}
+			args = append([]string{token, lease(), companionOf(), pick("1", strconv.Itoa(len(token)+1))}, tail(4)...)
 		case extendScript:
 			args = append([]string{token, lease(), op(), "0000007b", pick("", "11111111")}, tail(4)...)
 		case releaseScript:

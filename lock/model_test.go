@@ -25,6 +25,7 @@ type model struct {
 	plainDelete bool // release looks at nothing
 	noGrant     bool // release does not look at the grant
 	noOps       bool // nobody looks at ops
+	extendAny   bool // an acquisition extends whatever the token has
 }
 
 type entry struct {
@@ -228,7 +229,8 @@ func (s *model) among(companion string, ops []string) bool {
 }
 
 func (s *model) acquire(keys, args []string, extend bool) []string {
-	held := true
+	held, stale := true, false
+	ops := []string{":2\r\n"}
 	for i := 0; i < len(keys); i += 2 {
 		token, ok := s.get(keys[i])
 		n := 0
@@ -239,6 +241,14 @@ func (s *model) acquire(keys, args []string, extend bool) []string {
 			return append([]string{":0\r\n"}, s.look(keys)...)
 		}
 		held = held && ok
+		if ok {
+			companion, _ := s.get(keys[i+1])
+			stale = stale || !s.among(companion, args[4:]) && !s.extendAny
+			ops = append(ops, bulk(part(companion, 18, 33)))
+		}
+	}
+	if stale {
+		return ops
 	}
 	ms, _ := strconv.Atoi(args[1])
 	for i := 0; i < len(keys); i += 2 {
