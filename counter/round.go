@@ -77,7 +77,9 @@ func (r *round) ask(servers int) {
 
 // answer takes a server's answer.
 func (r *round) answer(a quorum.Answer) {
-	r.answered++
+	if r.answered++; r.answered == 1 && a.Outcome == quorum.Done {
+		towards(&r.p.e.thrift.first[r.question], r.p.e.turn().Since(r.began))
+	}
 	switch {
 	case a.Outcome == quorum.NotDone:
 		r.note(a.Reason)
@@ -237,7 +239,7 @@ func (r *round) took() {
 	now := e.turn()
 	d := now.Since(r.began)
 	e.took(d, now)
-	e.thrift.took(d)
+	towards(&e.thrift.average, d)
 }
 
 // decideRead ends a read once a majority has accepted the same, or cannot any more.

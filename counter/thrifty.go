@@ -19,7 +19,8 @@ import (
 // Which servers come first depends on the register alone. So the work is spread over all of them,
 // and another proxy that reads finds a majority that agrees.
 const (
-	// patient is how much longer than rounds take on average one may take.
+	// patient is how many times longer a round may take than the first answer to one like it does on
+	// average: so a server that is slow all the time is no measure.
 	patient = 4
 	// leastPatience bounds that from below.
 	leastPatience = 2 * time.Millisecond
@@ -35,12 +36,14 @@ const (
 
 // thrift is what an Engine knows of rounds that ask no more servers than a majority.
 type thrift struct {
-	average time.Duration // what rounds take
-	wide    time.Duration // until when all servers are asked, by the monotonic clock
-	spell   time.Duration // for how long they were last
-	narrow  []*round      // that have not asked all, the first one first; some may be over
-	late    []*round      // hurry's own
-	timer   quorum.Timer  // pending while there are any
+	average time.Duration              // what rounds take
+	first   [reading + 1]time.Duration // what the first answer takes, by question
+	wide    time.Duration              // until when all servers are asked, by the monotonic clock
+	spell   time.Duration              // for how long they were last
+	narrow  []*round                   // that have not asked all, the first one first; some may be over
+	late    []*round                   // hurry's own
+	timer   quorum.Timer               // pending while there are any
+	at      time.Duration              // when it is due, by the monotonic clock
 }
 
 // first is the server that a register's rounds ask first; those behind it follow.
@@ -57,25 +60,38 @@ func (e *Engine) fewest(q question) int {
 }
 
 // patience is how long a round may take before it asks the rest.
-func (t *thrift) patience(timeout time.Duration) time.Duration {
-	return min(max(leastPatience, patient*t.rounds()), max(leastPatience, timeout/2))
-}
-
-// took notes how long a round took.
-func (t *thrift) took(d time.Duration) {
-	t.average = t.rounds() + (d-t.rounds())/averaged
+func (t *thrift) patience(q question, timeout time.Duration) time.Duration {
+	return min(max(leastPatience, patient*cmp.Or(t.first[q], firstAverage)), max(leastPatience, timeout/2))
 }
 
 // rounds is what rounds take on average.
 func (t *thrift) rounds() time.Duration { return cmp.Or(t.average, firstAverage) }
 
+// towards moves an average a little, which is zero in the beginning.
+func towards(average *time.Duration, d time.Duration) {
+	*average = cmp.Or(*average, firstAverage)
+	*average += (d - *average) / averaged
+}
+
 // watch has a round ask the rest if it takes long.
 func (e *Engine) watch(r *round) {
 	t := &e.thrift
 	t.narrow = append(t.narrow, r)
-	if t.timer == nil {
-		t.timer = e.clock.After(t.patience(e.window.timeout), e.hurry)
+	e.hurryIn(t.patience(r.question, e.window.timeout))
+}
+
+// hurryIn has hurry be called once d has passed, or earlier.
+func (e *Engine) hurryIn(d time.Duration) {
+	t := &e.thrift
+	at := e.turn().Monotonic + d
+	switch {
+	case t.timer == nil:
+	case t.at <= at:
+		return
+	default:
+		t.timer.Stop()
 	}
+	t.at, t.timer = at, e.clock.After(d, e.hurry)
 }
 
 // widen has all servers be asked for a while.
@@ -95,16 +111,23 @@ func (t *thrift) widen(now time.Duration) {
 func (e *Engine) hurry() {
 	t := &e.thrift
 	t.timer = nil
-	now, patience := e.clock.Now(), t.patience(e.window.timeout)
-	n := 0
-	for n < len(t.narrow) && (t.narrow[n].over || now.Since(t.narrow[n].began) >= patience) {
-		n++
+	now, next := e.clock.Now(), time.Duration(-1)
+	late, left := t.late[:0], t.narrow[:0]
+	for _, r := range t.narrow {
+		switch more := t.patience(r.question, e.window.timeout) - now.Since(r.began); {
+		case r.over:
+		case more <= 0:
+			late = append(late, r)
+		default:
+			left = append(left, r)
+			if next < 0 || more < next {
+				next = more
+			}
+		}
 	}
-	late := append(t.late[:0], t.narrow[:n]...)
-	left := copy(t.narrow, t.narrow[n:])
-	clear(t.narrow[left:])
-	t.narrow = t.narrow[:left]
-	for _, r := range late {
+	clear(t.narrow[len(left):])
+	t.narrow, t.late = left, nil
+	for _, r := range late { // which may begin others
 		if !r.over {
 			t.widen(now.Monotonic)
 			r.ask(e.servers.Len())
@@ -114,7 +137,7 @@ func (e *Engine) hurry() {
 	}
 	clear(late)
 	t.late = late[:0]
-	if t.timer == nil && len(t.narrow) > 0 {
-		t.timer = e.clock.After(max(0, patience-now.Since(t.narrow[0].began)), e.hurry)
+	if next >= 0 {
+		e.hurryIn(next)
 	}
 }

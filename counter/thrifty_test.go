@@ -109,7 +109,7 @@ func TestTheRestIsAskedOnceAServerTakesLong(t *testing.T) {
 	r.mute = d.engine.first([]byte(clientRegister + "a"))
 	got := ""
 	d.engine.Do(command("incr a"), func(reply []byte) { got = string(reply) })
-	patience := d.engine.thrift.patience(d.engine.window.timeout)
+	patience := d.engine.thrift.patience(accepting, d.engine.window.timeout)
 	d.clock.pass(patience - time.Microsecond)
 	if got != "" || len(r.taken()) != 2 {
 		t.Fatalf("replied %q before it takes long", got)
@@ -129,5 +129,51 @@ func TestTheRestIsAskedOnceAServerTakesLong(t *testing.T) {
 	}
 	if n := len(d.engine.thrift.narrow); n > 1 {
 		t.Errorf("%d rounds are kept", n)
+	}
+}
+
+// distant are servers that take some time to answer, each its own.
+type distant struct {
+	*calm
+	clock *ticking
+	away  []time.Duration
+}
+
+func (s *distant) Call(c quorum.Call, done func(quorum.Answer)) {
+	s.clock.After(s.away[c.Server]/2, func() {
+		s.calm.Call(c, func(a quorum.Answer) { s.clock.After(s.away[c.Server]/2, func() { done(a) }) })
+	})
+}
+
+func TestAServerThatIsSlowAllTheTimeSlowsNoCounterDown(t *testing.T) {
+	const (
+		far, near = 30 * time.Millisecond, time.Millisecond
+		commands  = 1000
+	)
+	p := Pattern{Name: "counters[0]", Deadline: 2 * time.Second, MaxBatch: 4096}
+	for _, line := range []string{"incr", "get"} {
+		for i := range 8 { // some of them ask the one that is far first
+			s := &distant{calm: newCalm(3), clock: &ticking{}, away: []time.Duration{far, far, far}}
+			e := New(Settings{Patterns: []Pattern{p}, FenceDeadline: time.Second, NodeTimeout: time.Second}, s, s.clock, rand.New(rand.NewPCG(1, 2)), 7)
+			took := func() (each time.Duration) {
+				begun, n := s.clock.now, -1
+				var next func([]byte)
+				next = func([]byte) {
+					if n++; n == commands {
+						each = (s.clock.now - begun) / commands
+						return
+					}
+					e.Do(command(fmt.Sprint(line, " k", i)), next)
+				}
+				next(nil)
+				s.clock.pass(time.Minute)
+				return each
+			}
+			took() // all are slow, and then one still is
+			s.away[1], s.away[2] = near, near
+			if each := took(); each < near/2 || each > 3*near {
+				t.Errorf("%s of k%d takes %v", line, i, each)
+			}
+		}
 	}
 }
