@@ -3,12 +3,14 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
 	"ringmain/backend"
+	"ringmain/health"
 	"ringmain/ioloop"
 	"ringmain/quorum"
 )
@@ -136,7 +138,7 @@ func (k *link) Down(server int) string {
 			return ""
 		}
 	}
-	return clause(n.lanes[0].Refusal().Text)
+	return reasonOf(n.lanes[0].Refusal())
 }
 
 // passage is a request under way. It implements backend.Receiver.
@@ -179,8 +181,20 @@ func (p *passage) Reply(_ uint64, b []byte, last bool) {
 
 // Failed implements backend.Receiver.
 func (p *passage) Failed(_ uint64, f *backend.Failure) {
-	uncertain, why := f.Uncertain, clause(f.Text)
+	uncertain, why := f.Uncertain, reasonOf(f)
 	p.end().Failed(uncertain, why)
+}
+
+// reasonOf is why a server is not reached, as a clause: if it is TLS, what is wrong with that,
+// because there is nothing to wait for then, but something to be configured. What else
+// networks say of one fault differs from one attempt to the next.
+func reasonOf(f *backend.Failure) string {
+	why := clause(f.Text)
+	if errors.Is(f.Cause, ioloop.ErrTLS) || health.RefusedByTLS(f.Cause) {
+		cause := f.Cause.Error()
+		why += " (" + cause[:min(len(cause), maxComplaint)] + ")"
+	}
+	return why
 }
 
 // clause is what a failure says, without which server it is and what that means: who asks

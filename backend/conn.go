@@ -344,6 +344,7 @@ func (c *Conn) attemptFailed(what string, cause error) {
 		"address", c.attempt.address, causeOf(cause), "attempt", c.attempts)
 	c.state = waiting
 	c.failing = n.downAt(c.attempt.address, what)
+	c.failing.Cause = cause
 	c.pending = nil
 	why := loss{certain: c.failing, uncertain: c.failing}
 	if c.lease != nil {

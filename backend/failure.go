@@ -17,6 +17,9 @@ type Failure struct {
 	Node string
 	// Text is the error for the client, without '-' and CRLF.
 	Text string
+	// Cause is why no connection could be made, if Text does not say it; nil: nothing more
+	// is known. It tells of certificates and networks, which are no matter of a pool's clients.
+	Cause error
 }
 
 // AppendReply appends the failure as an error reply.

@@ -291,8 +291,11 @@ func (c *Conn) learnRunID(reply []byte) error {
 	return nil
 }
 
+// errorText is the text of an error reply. A server that does not know AUTH or HELLO repeats
+// what it was sent, the password with it: that is left out.
 func errorText(reply []byte) string {
-	return string(bytes.TrimSpace(bytes.TrimPrefix(reply, []byte("-"))))
+	text, _, _ := bytes.Cut(reply, []byte(", with args beginning with:"))
+	return string(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("-"))))
 }
 
 // causeOf is an error for the log, nothing if there is none.

@@ -61,7 +61,11 @@ func NewClient(t Target) *redis.Client {
 				return dialer.DialContext(ctx, t.Network, t.Address)
 			}
 			d := tls.Dialer{NetDialer: dialer, Config: t.TLS()}
-			return d.DialContext(ctx, t.Network, t.Address)
+			conn, err := d.DialContext(ctx, t.Network, t.Address)
+			if err != nil {
+				return nil, err
+			}
+			return refusable{conn}, nil
 		},
 		DialTimeout: t.Timeout, ReadTimeout: t.Timeout, WriteTimeout: t.Timeout, PoolTimeout: t.Timeout,
 		MaxRetries: -1, PoolSize: 1, MaxActiveConns: 1, DialerRetries: 1,
@@ -79,6 +83,11 @@ func (t *Target) logIn(ctx context.Context, conn *redis.Conn) error {
 		err = conn.Auth(ctx, t.Password).Err()
 	default:
 		err = conn.AuthACL(ctx, t.Username, t.Password).Err()
+	}
+	if isReply(err) {
+		if text, _, repeats := strings.Cut(err.Error(), ", with args beginning with:"); repeats {
+			err = refusal(text)
+		}
 	}
 	if err != nil || t.ClientName == "" {
 		return err
@@ -113,6 +122,15 @@ func (p *Prober) Probe(ctx context.Context) Outcome {
 	}
 	return judgeRole(role)
 }
+
+// refusal is an error that the server has sent, without what it repeats of the command: one that
+// does not know AUTH repeats the password. It implements redis.Error.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// RedisError implements redis.Error.
+func (r refusal) RedisError() {}
 
 // isReply tells an error that the server has sent from one of the connection.
 func isReply(err error) bool {

@@ -151,6 +151,8 @@ func TestALoginIsMadeAsTheDataPathMakesIt(t *testing.T) {
 			Outcome{Failed, "refuses the proxy's login (wrong user or password)"}},
 		"not asked for": {"", "pw", "auth pw", func(c redcon.Conn) { c.WriteError("ERR AUTH <password> called without any password configured") },
 			Outcome{Failed, "answers with an error (ERR AUTH <password> called without any password configured)"}},
+		"not known": {"", "pw", "auth pw", func(c redcon.Conn) { c.WriteError("ERR unknown command 'AUTH', with args beginning with: 'pw' ") },
+			Outcome{Failed, "answers with an error (ERR unknown command 'AUTH')"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
