@@ -20,6 +20,9 @@ func TestTheModelDoesWhatTheScriptsDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil { // for all of it, on a busy machine
+		t.Fatal(err)
+	}
 	real := func(args ...any) any {
 		t.Helper()
 		reply, err := conn.Do(args...)
