@@ -128,9 +128,9 @@ func (e *Engine) hurry() {
 	clear(t.narrow[len(left):])
 	t.narrow, t.late = left, nil
 	for _, r := range late { // which may begin others
-		if !r.over {
+		if all := e.servers.Len(); !r.over && r.asked < all { // else one of the first has refused
 			t.widen(now.Monotonic)
-			r.ask(e.servers.Len())
+			r.ask(all)
 			r.decide()
 			r.goesOn()
 		}
