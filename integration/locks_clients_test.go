@@ -3,6 +3,7 @@ package integration
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,4 +66,30 @@ func TestEveryLockClientWorksUnchangedOnAQuorum(t *testing.T) {
 	try(keepsAll, clientTarget{inside: proxies[0]}, all...)
 	quorums[1].awaitVotes(t, proxies[1:])
 	try(keepsNothing, clientTarget{inside: proxies[1]}, "redis-py", "redsync") // which clients cannot tell from the other
+}
+
+func TestLocksOfRedisPyWorkForUsersWithAKeyPrefixEachWithItsOwn(t *testing.T) {
+	t.Parallel()
+	r := startFrom(t, `listeners: [{address: '127.0.0.1:0'}]
+pools: {main: {embedded: 1}}
+quorums: {safe: {embedded: 3}}
+locks: [{keys: '?:lock:*', quorum: safe, max_ttl: 10s}]
+users: [{name: a, password: pa, access: write, key_prefix: 'a:'}, {name: b, password: pb, access: write, key_prefix: 'b:'}]
+`)
+	w := map[string]*wire{}
+	for _, name := range []string{"a", "b"} { // b while a still has the lock of its first step
+		c := lockClients["redis-py"]
+		program := append([]string{"env", "LOCKS_USER=" + name, "LOCKS_PASSWORD=p" + name}, c.program(t)...)
+		t.Run(name, func(t *testing.T) { clientTarget{inside: r}.try(t, program, c.steps()) })
+		w[name] = dial(t, r.Addr())
+		expect(t, "AUTH", w[name].do("AUTH", name, "p"+name), "+OK\r\n")
+	}
+	a, b := w["a"].do("GET", "lock:py:acquire"), w["b"].do("GET", "lock:py:acquire")
+	if a == b || a[0] != '$' || b[0] != '$' || a == "$-1\r\n" || b == "$-1\r\n" {
+		t.Errorf("the lock of a is %q, that of b %q", a, b)
+	}
+	expect(t, "another script", w["a"].do("EVAL", "return redis.call('get', 'b:lock:py:acquire')", "1", "k"), "-NOPERM this user has no permissions to run the 'eval' command\r\n")
+	if reply := w["a"].do("EVAL", "return redis.call('get', 'b:lock:py:acquire')", "1", "lock:x"); !strings.HasPrefix(reply, "-ERR the script ") {
+		t.Errorf("another script on a lock: %q", reply)
+	}
 }

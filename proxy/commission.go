@@ -160,6 +160,9 @@ func (s *Session) commit(contract *Contract, cmd *command.Command, r *resp.Reque
 // callOf is a command for an executor.
 func (s *Session) callOf(cmd *command.Command, args [][]byte, keys []int) ContractCall {
 	call := ContractCall{Name: cmd.Name, Args: args, Keys: keys, Protocol: s.client.Protocol}
+	if s.tenant != nil { // it neither adds to the scripts that all clients share, nor learns which they are
+		return call
+	}
 	switch cmd.ID() {
 	case evalID, evalROID:
 		s.core.scripts.keep(args[1]) // for a later EVALSHA

@@ -42,7 +42,7 @@ type ContractCall struct {
 	// the call of Execute only: see Kept.
 	Args [][]byte
 	Keys []int
-	// Text is the text of the script that EVALSHA names, if it is known.
+	// Text is the text of the script that EVALSHA names, if it is known and the client no tenant.
 	Text []byte
 	// Protocol is the version that the reply is to be in.
 	Protocol int

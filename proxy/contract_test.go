@@ -187,6 +187,52 @@ func TestTheKeysOfTenantsAreMatchedWithTheirPrefix(t *testing.T) {
 	sc.gets("-NOPERM this user has no permissions to run the 'ringmain|locks' command\r\n")
 }
 
+func TestTenantsHaveScriptsCarriedOutOnLocksAndRunNowhere(t *testing.T) {
+	sc := newContractScene(t, 1)
+	set := newTenantScene(t).core.Users
+	sc.core.Users, sc.core.Local.Users = set, set
+	d := digestOf([]byte("mine"))
+	sc.executes("EVAL mine 1 lock:x v\r\n", "eval: EVAL mine 1 lock:x v, keys at [3], RESP2").done([]byte(":1\r\n")) // who is no tenant
+	sc.gets(":1\r\n")
+	sc.scene = sc.neighbour(2)
+	sc.sends("AUTH a p\r\n")
+	sc.gets("+OK\r\n")
+	for _, name := range []string{"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO"} {
+		call := sc.executes(name+" "+string(d[:])+" 2 lock:x lock:y lock:v\r\n",
+			strings.ToLower(name)+": "+name+" "+string(d[:])+" 2 a:lock:x a:lock:y lock:v, keys at [3 4], RESP2")
+		if call.Text != nil {
+			t.Errorf("%s tells of a script that somebody else has sent", name)
+		}
+		call.done([]byte(":1\r\n"))
+		sc.gets(":1\r\n")
+		refused := "-NOPERM this user has no permissions to run the '" + strings.ToLower(name) + "' command\r\n"
+		for _, rest := range []string{" 0", " 1 k", " 1 owned-lock:x", " 2 k owned-lock:x", " 2 lock:x", " -1 lock:x", " x lock:x", " 0 lock:x"} {
+			sc.sends(name + " text" + rest + "\r\n")
+			sc.gets(refused)
+		}
+		sc.refuses(name+" text 2 lock:x k\r\n", `"lock:x" (locks[1] "lock:*") together with "k"`)
+		sc.refuses(name+" text 2 lock:x count:x\r\n", `together with "count:x"`)
+		sc.sends("MULTI\r\n" + name + " text 1 k\r\nEXEC\r\n")
+		sc.gets("+OK\r\n" + refused + "-EXECABORT Transaction discarded because of previous errors.\r\n")
+	}
+	if sc.core.scripts.find(digestOf([]byte(d[:]))) != nil {
+		t.Error("what a tenant has sent is kept for others")
+	}
+	left := sc.sends("SET k 1\r\nEVAL text 1 lock:x v\r\nGET k\r\n") // it waits, and is not given the prefix twice
+	if left != "EVAL text 1 lock:x v\r\nGET k\r\n" {
+		t.Fatalf("%q is left", left)
+	}
+	sc.server("+OK\r\n")
+	if left = sc.sends(left); left != "GET k\r\n" {
+		t.Fatalf("%q is left", left)
+	}
+	sc.locks.sent(t, "eval: EVAL text 1 a:lock:x v, keys at [3], RESP2")[0].done([]byte(":1\r\n"))
+	sc.gets("+OK\r\n:1\r\n")
+	sc.sends("MULTI\r\nEVAL text 1 lock:x v\r\nEXEC\r\n")
+	sc.locks.sent(t, "eval: EVAL text 1 a:lock:x v, keys at [3], RESP2")[0].done([]byte(":1\r\n"))
+	sc.gets("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n")
+}
+
 func TestWhoMayOnlyReadTakesNoLock(t *testing.T) {
 	sc := newContractScene(t, 1)
 	set := newTenantScene(t).core.Users

@@ -17,6 +17,15 @@ var (
 	evalshaROID = command.ByName([]byte("evalsha_ro")).ID()
 )
 
+// callsScript reports whether a command is EVAL, EVALSHA, or one of their forms for reading.
+func callsScript(cmd *command.Command) bool {
+	switch cmd.ID() {
+	case evalID, evalROID, evalshaID, evalshaROID:
+		return true
+	}
+	return false
+}
+
 // sendScript sends a command of SameServer to the place of its keys, and sees to
 // it that the script which it names is there.
 func (s *Session) sendScript(place router.Place, cmd *command.Command, r *resp.Request, size int) bool {

@@ -25,7 +25,7 @@ func keys(t *Tenant, b *Buffer, cmd *command.Command, args [][]byte) ([][]byte, 
 	case it.Invalid():
 		return t.shield(b, cmd, args), ""
 	case len(b.positions) == 0:
-		return args, denied(cmd)
+		return args, Denied(cmd)
 	}
 	// Only now: where later keys are may depend on arguments before them.
 	for _, i := range b.positions {

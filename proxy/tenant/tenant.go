@@ -79,15 +79,27 @@ func (b *Buffer) join(first, second []byte) []byte {
 // use, or more are appended. reply says what is to be done with the reply. text is that
 // of the error with which the request is refused, or "".
 func (t *Tenant) Request(b *Buffer, cmd *command.Command, args [][]byte) (out [][]byte, reply Kind, text string) {
-	b.reset()
 	r := &rules[cmd.ID()]
 	if r.rewrite == nil {
-		return args, AsIs, denied(cmd)
+		return args, AsIs, Denied(cmd)
 	}
-	if out, text = r.rewrite(t, b, cmd, args); text == "" && b.tooLong {
+	out, text = t.rewrite(r.rewrite, b, cmd, args)
+	return out, r.reply, text
+}
+
+func (t *Tenant) rewrite(with rewrite, b *Buffer, cmd *command.Command, args [][]byte) (out [][]byte, text string) {
+	b.reset()
+	if out, text = with(t, b, cmd, args); text == "" && b.tooLong {
 		text = errTooLong
 	}
-	return out, r.reply, text
+	return out, text
+}
+
+// Script is Request for a command that calls a script, which Request refuses: the keys that it
+// declares get the prefix, but the script may use others. Whoever calls this sees to it that no
+// server runs it.
+func (t *Tenant) Script(b *Buffer, cmd *command.Command, args [][]byte) (out [][]byte, text string) {
+	return t.rewrite(keys, b, cmd, args)
 }
 
 const errTooLong = "ERR a key or channel is too long with the user's key_prefix"
@@ -95,8 +107,8 @@ const errTooLong = "ERR a key or channel is too long with the user's key_prefix"
 // Serves reports whether a command is served to tenants at all.
 func Serves(cmd *command.Command) bool { return rules[cmd.ID()].rewrite != nil }
 
-// denied is the text with which Redis refuses a command that a user may not execute.
-func denied(cmd *command.Command) string {
+// Denied is the text with which Redis refuses a command that a user may not execute.
+func Denied(cmd *command.Command) string {
 	return "NOPERM this user has no permissions to run the '" + cmd.Name + "' command"
 }
 

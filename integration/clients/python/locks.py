@@ -1,8 +1,10 @@
 """Tries redis-py's Lock: locks.py HOST PORT sharded|whole STEP...
 
+The user and the password, if any, are LOCKS_USER and LOCKS_PASSWORD in the environment.
 Each step prints one line, "ok STEP" or "FAIL STEP: reason".
 """
 
+import os
 import sys
 
 import redis
@@ -12,7 +14,8 @@ HOST, PORT = sys.argv[1], int(sys.argv[2])
 
 
 def client():
-    return redis.Redis(host=HOST, port=PORT)
+    user, password = os.environ.get("LOCKS_USER"), os.environ.get("LOCKS_PASSWORD")
+    return redis.Redis(host=HOST, port=PORT, username=user, password=password)
 
 
 r = client()
