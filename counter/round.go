@@ -201,6 +201,9 @@ func (r *round) decide() {
 		return
 	}
 	if all := p.e.servers.Len(); r.asked < all && r.lost() {
+		if len(r.tallies) > 1 {
+			p.e.thrift.wide[reading].widen(p.e.turn().Monotonic)
+		}
 		r.ask(all)
 	}
 	left, majority := r.asked-r.answered, p.e.majority

@@ -13,8 +13,10 @@ import (
 // spared the work, which is a third of it where there are three, and nobody waits for their disks
 // (thrifty operation: Moraru, Andersen, Kaminsky, There is more consensus in egalitarian
 // parliaments, SOSP 2013). The rest are asked as well once one of the first says no, or cannot be
-// asked, or takes long; then all are asked for a while. What a majority has accepted is kept by it
-// alone, as it always may be: nothing that is promised depends on the others.
+// asked, or takes long; then all are asked for a while. Reads are too once one has found that a server
+// has missed a change: it may have missed others, and nothing but the next change of each makes up for
+// it. What a majority has accepted is kept by it alone, as it always may be: nothing that is promised
+// depends on the others.
 //
 // Which servers come first depends on the register alone. So the work is spread over all of them,
 // and another proxy that reads finds a majority that agrees.
@@ -29,21 +31,27 @@ const (
 	firstAverage = 5 * time.Millisecond
 	averaged     = 16
 	// wideFirst is for how long all servers are asked after a round had to ask the rest. Where that
-	// happens again soon after, it is twice as long each time, wideLast at most.
-	wideFirst = 50 * time.Millisecond
-	wideLast  = time.Second
+	// happens again within wideMemory, it is twice as long each time, wideLast at most.
+	wideFirst  = 50 * time.Millisecond
+	wideLast   = time.Second
+	wideMemory = 10 * time.Second
 )
 
 // thrift is what an Engine knows of rounds that ask no more servers than a majority.
 type thrift struct {
 	average time.Duration              // what rounds take
 	first   [reading + 1]time.Duration // what the first answer takes, by question
-	wide    time.Duration              // until when all servers are asked, by the monotonic clock
-	spell   time.Duration              // for how long they were last
+	wide    [reading + 1]wide          // when all servers are asked, by question
 	narrow  []*round                   // that have not asked all, the first one first; some may be over
 	late    []*round                   // hurry's own
 	timer   quorum.Timer               // pending while there are any
 	at      time.Duration              // when it is due, by the monotonic clock
+}
+
+// wide is when questions go to all servers at once.
+type wide struct {
+	until time.Duration // by the monotonic clock
+	spell time.Duration // how long it is, or was last
 }
 
 // first is the server that a register's rounds ask first; those behind it follow.
@@ -53,7 +61,7 @@ func (e *Engine) first(register []byte) int {
 
 // fewest is how many servers a round asks at first.
 func (e *Engine) fewest(q question) int {
-	if q == preparing || e.turn().Monotonic < e.thrift.wide {
+	if q == preparing || e.turn().Monotonic < e.thrift.wide[q].until {
 		return e.servers.Len()
 	}
 	return e.majority
@@ -95,16 +103,16 @@ func (e *Engine) hurryIn(d time.Duration) {
 }
 
 // widen has all servers be asked for a while.
-func (t *thrift) widen(now time.Duration) {
+func (w *wide) widen(now time.Duration) {
 	switch {
-	case now < t.wide: // a round from before
+	case now < w.until: // a round from before
 		return
-	case t.spell > 0 && now < t.wide+t.spell:
-		t.spell = min(2*t.spell, wideLast)
+	case w.spell > 0 && now < w.until+wideMemory:
+		w.spell = min(2*w.spell, wideLast)
 	default:
-		t.spell = wideFirst
+		w.spell = wideFirst
 	}
-	t.wide = now + t.spell
+	w.until = now + w.spell
 }
 
 // hurry has the rounds that take long ask the rest.
@@ -129,7 +137,7 @@ func (e *Engine) hurry() {
 	t.narrow, t.late = left, nil
 	for _, r := range late { // which may begin others
 		if all := e.servers.Len(); !r.over && r.asked < all { // else one of the first has refused
-			t.widen(now.Monotonic)
+			t.wide[r.question].widen(now.Monotonic)
 			r.ask(all)
 			r.decide()
 			r.goesOn()

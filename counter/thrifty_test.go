@@ -40,7 +40,7 @@ func newRoll() (*desk, *roll) {
 	r := &roll{calm: d.calm, mute: -1}
 	d.engine.servers = r
 	d.do("incr a")
-	d.clock.pass(2 * wideLast)
+	d.clock.pass(wideLast + wideMemory)
 	r.taken()
 	return d, r
 }
