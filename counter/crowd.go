@@ -12,9 +12,11 @@ import (
 // those who were just told an outcome.
 //
 // It waits for most of the clients: whoever it does not wait for comes while it is under way, and
-// would be a second crowd if there were many. Where commands come at their own pace rather than in
-// reply, what has come in a wait and a round is taken for the crowd, and a part of it would take ever
-// longer to come; so it waits no longer than three rounds take.
+// would be a second crowd if there were many. Those who come back in step do so one closely behind
+// the other. Others may take their time: so the wait ends early once nobody has come for as long as
+// a round takes, since in that time those who are there could have had replies. Where commands come
+// at their own pace rather than in reply, what has come in a wait and a round is taken for the crowd, and
+// a part of it would take ever longer to come; so it waits no longer than three rounds take.
 const (
 	waitedFor, ofAll = 7, 8
 	// gatherRounds and gatherFor bound the wait, by what rounds take on average and in all.
@@ -33,6 +35,8 @@ type crowd struct {
 	expected int
 	since    quorum.Instant // when a round ended last
 	timer    quorum.Timer   // pending while the proposer waits
+	waits    quorum.Instant // since when it does
+	came     quorum.Instant // when somebody came last meanwhile
 	skips    int            // rounds that begin at once after the next wait in vain
 	skip     int            // and that still do
 }
@@ -60,16 +64,37 @@ func (p *proposer) gathers() bool {
 		c.skip--
 		return false
 	}
-	c.timer = p.e.clock.After(min(gatherFor, gatherRounds*p.e.thrift.rounds()), func() {
-		c.timer = nil
-		if 2*len(p.queue) < c.expected { // in vain
-			c.expected = 0
-			c.skips = min(max(1, 2*c.skips), mostSkips)
-			c.skip = c.skips
-		}
-		p.advance()
-	})
+	c.waits, c.came = p.e.turn(), p.e.turn()
+	p.gather(c.came)
 	return true
+}
+
+// gather goes on waiting, or ends that.
+func (p *proposer) gather(now quorum.Instant) {
+	c, each := &p.crowd, p.e.thrift.rounds()
+	more := each - now.Since(c.came)
+	if left := min(more, min(gatherFor, gatherRounds*each)-now.Since(c.waits)); left > 0 {
+		c.timer = p.e.clock.After(left, func() { p.gather(p.e.clock.Now()) })
+		return
+	}
+	c.timer = nil
+	gone := 2*len(p.queue) < c.expected
+	if gone {
+		c.expected = 0
+	}
+	if gone || more <= 0 { // in vain
+		c.skips = min(max(1, 2*c.skips), mostSkips)
+		c.skip = c.skips
+	}
+	p.advance()
+}
+
+// comes tells that a command did.
+func (c *crowd) comes(now quorum.Instant) {
+	// Not only once the next round is looked at: the timer comes before, if there was much to send.
+	if c.timer != nil {
+		c.came = now
+	}
 }
 
 // begins tells that a round does.

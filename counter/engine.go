@@ -175,6 +175,7 @@ func (e *Engine) submit(register []byte, p *Pattern, w waiting) {
 		owner.queue = e.room()
 	}
 	owner.queue = append(owner.queue, w)
+	owner.crowd.comes(w.since)
 	e.sweepLater()
 	if owner.phase == ready {
 		e.soon(owner)

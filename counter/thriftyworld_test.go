@@ -115,3 +115,27 @@ func TestReadsTakeOneRoundTripThoughAServerHasMissedChanges(t *testing.T) {
 		t.Errorf("%d servers are asked for %d reads, though they agree", s.asked, n)
 	}
 }
+
+func TestClientsThatComeBackAtOnceDoNotWaitForSlowOnesAgainAndAgain(t *testing.T) {
+	carry := func(slow int) (replies int) {
+		s := newVaried()
+		client := func(think time.Duration, counts int) {
+			var next func()
+			next = func() {
+				s.engine.Do(command("incr a"), func([]byte) { replies += counts; s.clock.After(think, next) })
+			}
+			next()
+		}
+		for range 8 {
+			client(200*time.Microsecond, 1)
+		}
+		for range slow {
+			client(10*time.Millisecond, 0)
+		}
+		s.clock.pass(3 * time.Second)
+		return replies
+	}
+	if alone, among := carry(0), carry(8); among < alone*3/4 {
+		t.Errorf("8 clients that come back at once have %d replies, %d among 8 that do not", alone, among)
+	}
+}
