@@ -70,6 +70,13 @@ func (a *acceptor) run(s *quorum.Script, keys, args []string) []quorum.Value {
 			v = append(v, a.run(prepareScript, []string{name}, []string{args[0], "0"})...)
 		}
 		return v
+	case proposeScript:
+		var v []quorum.Value
+		for i, name := range keys {
+			answer := a.run(acceptScript, []string{name}, []string{args[0], args[0] + args[i+1]})
+			v = append(v, quorum.Value{Int: answer[0].Int})
+		}
+		return v
 	case begunScript:
 		return []quorum.Value{{Text: a.keys[refillKey]}}
 	case floorScript:

@@ -193,8 +193,7 @@ func (r *Refill) missing(names []string) {
 	})
 }
 
-// promise has the others promise one new ballot for all registers of a page. Most of them are the
-// same everywhere, which is agreement then; the rest goes through a round for each.
+// promise has the others promise one new ballot for all registers of a page.
 func (r *Refill) promise(names []string) {
 	e := r.e
 	r.keys, r.records, r.found = make([]string, 0, len(names)), make([]string, 0, len(names)), len(names)
@@ -204,18 +203,25 @@ func (r *Refill) promise(names []string) {
 		return
 	}
 	e.high = n
+	b := ballot{n, e.incarnation}.String()
 	promises := make([]promises, len(names))
-	asked := e.servers.Len()
-	args := []string{ballot{n, e.incarnation}.String()}
-	for i := range asked {
-		e.servers.Call(quorum.Call{Server: i, Script: promiseScript, Keys: names, Args: args}, func(a quorum.Answer) {
-			if len(a.Values) == 2*len(names) {
-				for i := range promises {
-					promises[i].take(e, a.Values[2*i], a.Values[2*i+1])
-				}
+	r.ask(promiseScript, names, []string{b}, func(v []quorum.Value) {
+		if len(v) == 2*len(names) {
+			for i := range promises {
+				promises[i].take(e, v[2*i], v[2*i+1])
 			}
-			if asked--; asked == 0 && !r.over {
-				r.promised(names, promises)
+		}
+	}, func() { r.promised(b, names, promises) })
+}
+
+// ask runs a script on all servers. take gets what each returns, before then is called.
+func (r *Refill) ask(s *quorum.Script, keys, args []string, take func([]quorum.Value), then func()) {
+	left := r.e.servers.Len()
+	for i := range left {
+		r.e.servers.Call(quorum.Call{Server: i, Script: s, Keys: keys, Args: args}, func(a quorum.Answer) {
+			take(a.Values)
+			if left--; left == 0 && !r.over {
+				then()
 			}
 		})
 	}
@@ -241,26 +247,53 @@ func (p *promises) take(e *Engine, code, text quorum.Value) {
 	}
 }
 
-// chosen is the ballot and state that the majority which has promised has accepted, if it has
-// accepted the same.
-func (p *promises) chosen(majority int) (record string, ok bool) {
-	if p.n < majority {
-		return "", false
-	}
-	last := highest(p.tallies)
-	return last.ballot.String() + last.text, last.n >= majority
-}
-
-// promised goes on when all have answered.
-func (r *Refill) promised(names []string, promises []promises) {
-	var left []string
+// promised goes on when all have answered. Where the majority that has promised has accepted the
+// same, that was chosen. Where not, since no more servers are asked than needed, what was accepted last
+// is proposed with the ballot that was promised.
+func (r *Refill) promised(b string, names []string, promises []promises) {
+	var left, proposed []string
+	args := []string{b}
 	for i, name := range names {
-		if record, ok := promises[i].chosen(r.e.majority); ok {
-			r.keys, r.records = append(r.keys, name), append(r.records, record)
-		} else {
+		p := &promises[i]
+		if p.n < r.e.majority {
+			left = append(left, name)
+			continue
+		}
+		last := highest(p.tallies)
+		switch _, ok := parseState(last.text); {
+		case last.n >= r.e.majority:
+			r.keys, r.records = append(r.keys, name), append(r.records, last.ballot.String()+last.text)
+		case ok:
+			proposed, args = append(proposed, name), append(args, b+last.text)
+		default:
 			left = append(left, name)
 		}
 	}
+	if len(proposed) == 0 {
+		r.accepted(left)
+		return
+	}
+	accepted := make([]int, len(proposed)) // by how many servers
+	r.ask(proposeScript, proposed, args, func(v []quorum.Value) {
+		if len(v) == len(proposed) {
+			for i := range v {
+				accepted[i] += int(oneIf(v[i].Int == obeyed))
+			}
+		}
+	}, func() {
+		for i, name := range proposed {
+			if accepted[i] >= r.e.majority {
+				r.keys, r.records = append(r.keys, name), append(r.records, args[1+i])
+			} else {
+				left = append(left, name)
+			}
+		}
+		r.accepted(left)
+	})
+}
+
+// accepted goes on with those registers of a page that are not agreed on yet: each has a round.
+func (r *Refill) accepted(left []string) {
 	for _, name := range left {
 		r.agree(name, 1)
 	}

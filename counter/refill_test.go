@@ -85,6 +85,29 @@ func TestAServerIsFilledWithEveryRegisterWhileChangesGoOn(t *testing.T) {
 	}
 }
 
+func TestRegistersThatNoMajorityOfTheOthersHasAlikeAreCopiedTogether(t *testing.T) {
+	const counters = 300
+	d, m := emptied(counters) // each is on one of the others
+	rounds, calls, over := d.engine.Stats().Rounds, d.calls, false
+	d.engine.Refill(2, "mark", func(err error) { over = err == nil })
+	if d.clock.pass(refillPause); !over {
+		t.Fatal("no end")
+	}
+	if n := d.engine.Stats().Rounds - rounds; n > 5 || d.calls-calls > 20 {
+		t.Errorf("%d rounds, %d calls", n, d.calls-calls)
+	}
+	d.barred[2], d.barred[0] = "", "down"
+	other := New(Settings{Patterns: d.engine.patterns}, m, d.clock, rand.New(rand.NewPCG(3, 4)), 8)
+	for i := range counters {
+		other.Do(command(fmt.Sprintf("incr k%d", i)), func(reply []byte) {
+			if string(reply) != fmt.Sprintf(":%d\r\n", i+1) {
+				t.Errorf("k%d: %q", i, reply)
+			}
+		})
+		d.clock.pass(retryLast)
+	}
+}
+
 func TestAServerThatWasFilledAgainTakesPartInNothingFromBefore(t *testing.T) {
 	d, _ := emptied(1)
 	d.engine.Refill(2, "mark", func(error) {})

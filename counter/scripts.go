@@ -79,6 +79,24 @@ end
 return answer
 `)
 
+// proposeScript is acceptScript for many registers at once, for which nothing above the ballot is
+// promised. ARGV: the ballot; then, for each, the ballot and state to be accepted.
+var proposeScript = quorum.NewScript("counter propose", quorum.Register, `
+local floor = redis.call('GET', '__ringmain:r:floor') or ''
+local answer = {}
+for i, name in ipairs(KEYS) do
+  local promise = redis.call('GETRANGE', name, 0, 32)
+  if promise == '' then promise = floor end
+  if promise > ARGV[1] then
+    answer[i] = 0
+  else
+    redis.call('SET', name, ARGV[1] .. ARGV[i+1])
+    answer[i] = 1
+  end
+end
+return answer
+`)
+
 // begunScript returns the floor that an earlier attempt to fill the server again has set, if it was not
 // emptied since.
 var begunScript = quorum.NewScript("counter begun", quorum.Refill,

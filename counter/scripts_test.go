@@ -67,7 +67,10 @@ func TestTheModelDoesWhatTheScriptsDoOnARealServer(t *testing.T) {
 		b := ballot{uint64(2+rng.IntN(4))<<epochBits | rng.Uint64()>>(1+rng.IntN(63))>>(64-epochBits), rng.Uint64() >> rng.IntN(64)}
 		keys := []string{fmt.Sprintf("__ringmain:c:%d", rng.IntN(6+i/40))}
 		script, args := readScript, []string(nil)
-		switch rng.IntN(7) {
+		switch rng.IntN(8) {
+		case 7:
+			script, args = proposeScript, []string{b.String(), b.String() + "17 5", b.String() + "- 6"}
+			keys = append(keys, keys[0]+"0")
 		case 6:
 			script, args = promiseScript, []string{b.String()}
 			keys = append(keys, keys[0]+"0", keys[0]+"1", keys[0]+"2")
@@ -97,7 +100,7 @@ func TestTheModelDoesWhatTheScriptsDoOnARealServer(t *testing.T) {
 		}
 		seen[fmt.Sprint(script.Name, " ", want[0].Int)]++
 	}
-	for _, outcome := range []string{"counter prepare 0", "counter prepare 1", "counter prepare 2", "counter accept 0", "counter accept 1", "counter read 1", "counter missing 0", "counter copy 0", "counter promise 0", "counter promise 1"} {
+	for _, outcome := range []string{"counter prepare 0", "counter prepare 1", "counter prepare 2", "counter accept 0", "counter accept 1", "counter read 1", "counter missing 0", "counter copy 0", "counter promise 0", "counter promise 1", "counter propose 0", "counter propose 1"} {
 		if seen[outcome] == 0 {
 			t.Errorf("never came: %s", outcome)
 		}
