@@ -75,6 +75,7 @@ type Engine struct {
 	active     list                 // of them, those with something under way
 	idle       list                 // the others, the least recently used first
 	window     window
+	timeout    time.Duration // of one server's answer
 	thrift     thrift
 	waiting    int    // commands that have no reply yet
 	seq        uint64 // of the last batch
@@ -114,10 +115,10 @@ type Stats struct {
 // not zero, that no other Engine has: two with the same could undo each other's changes.
 func New(s Settings, servers quorum.Servers, clock quorum.Clock, rng *rand.Rand, incarnation uint64) *Engine {
 	e := &Engine{patterns: s.Patterns, servers: servers, clock: clock, rng: rng, incarnation: incarnation,
-		atEnd: s.AtEnd, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd, refillPause: refillPause,
+		atEnd: s.AtEnd, timeout: s.NodeTimeout, majority: servers.Len()/2 + 1, proposers: map[string]*proposer{}, remember: maxBatches, leastCrowd: leastCrowd, refillPause: refillPause,
 		fences:  Pattern{Name: "fences", Deadline: s.FenceDeadline, MaxBatch: 4096},
 		refills: Pattern{Name: "refill", Deadline: refillDeadline, MaxBatch: 4096}}
-	e.window = window{size: firstWindow, timeout: s.NodeTimeout}
+	e.window.Window = quorum.NewWindow(quorum.FirstWindow)
 	e.active.init()
 	e.idle.init()
 	return e

@@ -239,9 +239,8 @@ func (r *round) lost() bool {
 // took notes how long a majority took to answer.
 func (r *round) took() {
 	e := r.p.e
-	now := e.turn()
-	d := now.Since(r.began)
-	e.took(d, now)
+	d := e.turn().Since(r.began)
+	e.took(d)
 	towards(&e.thrift.average, d)
 }
 
@@ -295,7 +294,7 @@ func (r *round) promised() {
 func (r *round) fail() {
 	p := r.p
 	if r.maybe > 0 {
-		p.e.took(p.e.window.timeout, p.e.turn())
+		p.e.took(p.e.timeout)
 	}
 	accepted := r.question == accepting && r.state.version != p.state.version
 	if accepted && r.yes+r.maybe+r.asked-r.answered > 0 {

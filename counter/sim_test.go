@@ -141,7 +141,7 @@ func (s *sim) newProxy() *simProxy {
 		rand.New(rand.NewPCG(s.rng.Uint64(), 1)), incarnation)
 	p.engine.remember = s.remember
 	if s.narrow {
-		p.engine.window.size = 1
+		p.engine.window.Window = quorum.NewWindow(1)
 	}
 	p.engine.leastCrowd, p.engine.refillPause = 2, 3*time.Millisecond
 	if s.mutant == "less than a majority" {

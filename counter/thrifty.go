@@ -85,7 +85,7 @@ func towards(average *time.Duration, d time.Duration) {
 func (e *Engine) watch(r *round) {
 	t := &e.thrift
 	t.narrow = append(t.narrow, r)
-	e.hurryIn(t.patience(r.question, e.window.timeout))
+	e.hurryIn(t.patience(r.question, e.timeout))
 }
 
 // hurryIn has hurry be called once d has passed, or earlier.
@@ -122,7 +122,7 @@ func (e *Engine) hurry() {
 	now, next := e.clock.Now(), time.Duration(-1)
 	late, left := t.late[:0], t.narrow[:0]
 	for _, r := range t.narrow {
-		switch more := t.patience(r.question, e.window.timeout) - now.Since(r.began); {
+		switch more := t.patience(r.question, e.timeout) - now.Since(r.began); {
 		case r.over:
 		case more <= 0:
 			late = append(late, r)

@@ -109,7 +109,7 @@ func TestTheRestIsAskedOnceAServerTakesLong(t *testing.T) {
 	r.mute = d.engine.first([]byte(clientRegister + "a"))
 	got := ""
 	d.engine.Do(command("incr a"), func(reply []byte) { got = string(reply) })
-	patience := d.engine.thrift.patience(accepting, d.engine.window.timeout)
+	patience := d.engine.thrift.patience(accepting, d.engine.timeout)
 	d.clock.pass(patience - time.Microsecond)
 	if got != "" || len(r.taken()) != 2 {
 		t.Fatalf("replied %q before it takes long", got)

@@ -6,26 +6,11 @@ import (
 	"ringmain/quorum"
 )
 
-// What servers cannot answer in time they carry out all the same, and are asked again. So asking for
-// more than they can do would leave nobody with an answer: with a few thousand registers at once,
-// nothing need be broken for that. A window bounds for how many registers something is asked at a
-// time; the others stand in line, and nothing has been sent for what has to be refused there.
-const (
-	// leastWindow and mostWindow bound its size. The least is enough for servers to be busy; at
-	// most, they are far from having too many calls.
-	leastWindow, firstWindow, mostWindow = 16, 256, 4096
-	// patience is the part of the servers' timeout that answers may take for the window to grow;
-	// at twice that it shrinks, by a quarter, though not oftener than once in the timeout.
-	patience = 4
-)
-
-// window is how much may be asked at a time.
+// For how many registers something is asked at a time is bounded by a quorum.Window; the others stand
+// in line, and nothing has been sent for what has to be refused there.
 type window struct {
-	size, taken int
-	grown       int         // answers in time since it grew
-	line        []*proposer // that wait for their turn, the first one first; some may have given up
-	timeout     time.Duration
-	shrunk      quorum.Instant // when it was last
+	quorum.Window
+	line []*proposer // that wait for their turn, the first one first; some may have given up
 }
 
 // turnOf is what a proposer has of the window.
@@ -52,8 +37,8 @@ func (e *Engine) admits(p *proposer) bool {
 		return true
 	case p.inLine:
 		return false
-	case len(w.line) == 0 && w.taken < w.size:
-		w.taken++
+	case len(w.line) == 0 && w.Open():
+		w.Take()
 		p.turn = taken
 		return true
 	}
@@ -69,14 +54,14 @@ func (e *Engine) yields(p *proposer) {
 		return
 	}
 	p.turn = noTurn
-	w.taken--
-	for len(w.line) > 0 && w.taken < w.size {
+	w.Give()
+	for len(w.line) > 0 && w.Open() {
 		next := w.line[0]
 		w.line[0] = nil
 		w.line = w.line[1:]
 		next.inLine = false
 		if next.active && next.phase == ready {
-			w.taken++
+			w.Take()
 			next.turn = given
 			e.soon(next)
 		}
@@ -84,16 +69,6 @@ func (e *Engine) yields(p *proposer) {
 }
 
 // took notes how long a majority took to answer.
-func (e *Engine) took(d time.Duration, now quorum.Instant) {
-	w := &e.window
-	switch {
-	case d > 2*w.timeout/patience:
-		if now.Since(w.shrunk) >= w.timeout {
-			w.size, w.shrunk, w.grown = min(w.size, max(leastWindow, w.size-w.size/4)), now, 0
-		}
-	case d <= w.timeout/patience && len(w.line) > 0:
-		if w.grown++; w.grown >= w.size {
-			w.size, w.grown = min(mostWindow, w.size+w.size/8), 0
-		}
-	}
+func (e *Engine) took(d time.Duration) {
+	e.window.Took(d, e.timeout, e.turn(), len(e.window.line) > 0)
 }
