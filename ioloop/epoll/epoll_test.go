@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"ringmain/ioloop"
 	"ringmain/ioloop/looptest"
@@ -86,3 +87,43 @@ func (h *unixHarness) DialPeer(t testing.TB, address string) looptest.Peer {
 func (h *unixHarness) Refusing(t testing.TB) string { return "unix:" + looptest.RefusingUnix(t) }
 func (h *unixHarness) Silent(t testing.TB) string   { return "unix:" + looptest.SilentUnix(t) }
 func (h *unixHarness) Resets() bool                 { return false }
+
+// counting counts, on its loop, connections and their input.
+type counting struct{ opened, bytes int }
+
+func (c *counting) Opened(ioloop.Conn, error) { c.opened++ }
+func (c *counting) Data(b []byte) int         { c.bytes += len(b); return len(b) }
+func (c *counting) Drained()                  {}
+func (c *counting) HalfClosed()               {}
+func (c *counting) Closed(error)              {}
+
+func TestWhatHasComeInIsKnownBeforeATimerTellsThatItHasNot(t *testing.T) {
+	h := newHarness()
+	l := h.newLoop(t)
+	all := &counting{}
+	addr := h.Listen(t, l, func() ioloop.Handler { return all })
+	const clients = maxEvents + 100 // more than the kernel tells of at once
+	var peers []looptest.Peer
+	for range clients {
+		peers = append(peers, h.DialPeer(t, addr))
+	}
+	if !h.Wait(l, func() bool { return all.opened == clients }) {
+		t.Fatal("not all clients are accepted")
+	}
+	busy, over, known := make(chan struct{}), make(chan struct{}), make(chan int, 1)
+	l.Post(func() {
+		l.After(time.Millisecond, func() { known <- all.bytes })
+		close(busy)
+		<-over
+	})
+	<-busy
+	for _, p := range peers {
+		if _, err := p.Write([]byte{1}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(over)
+	if n := <-known; n != clients {
+		t.Errorf("a timer that is due after %d clients have sent comes when the loop knows of %d", clients, n)
+	}
+}

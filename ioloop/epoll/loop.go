@@ -22,6 +22,8 @@ const (
 	// maxPolls is how often an iteration looks for more events before it
 	// flushes: larger batches mean fewer writes, which are most of the cost.
 	maxPolls = 10
+	// maxBehind is how many times in a row there may be maxEvents before timers are looked at.
+	maxBehind = 32
 	// maxBatch is how many connections with output end an iteration early, so
 	// that none of them waits for long.
 	maxBatch = 256
@@ -34,6 +36,7 @@ type Loop struct {
 	now, began   time.Time
 	elapsed      time.Duration // from began to now
 	iterations   uint64
+	behind       int     // times in a row that there were maxEvents
 	conns        []*conn // by file descriptor
 	open         int
 	events       [maxEvents]unix.EpollEvent
@@ -157,7 +160,12 @@ func (l *Loop) serve(n int) (useful bool) {
 			useful = c.ready(e.Events) || useful
 		}
 	}
-	l.runTimers()
+	// What has come in is known before those who wait for it are told that it has not; and there
+	// may be more of it than one call tells of.
+	if l.behind++; n < maxEvents || l.behind == maxBehind {
+		l.behind = 0
+		l.runTimers()
+	}
 	return useful
 }
 
