@@ -56,6 +56,10 @@ func newChaos(seed uint64, mutant string) *chaos {
 		trace: os.Getenv("RINGMAIN_TRACE_SEED") == fmt.Sprint(seed)}
 	n.delay = c.messageDelay
 	n.unordered = seed%3 == 0
+	n.hasty = seed%2 == 0
+	if seed%4 == 1 {
+		n.window = 1
+	}
 	c.pace = []time.Duration{1, 4, 16}[random.IntN(3)]
 	switch mutant {
 	case "no quarantine":

@@ -76,7 +76,10 @@ func (c *chaos) rest() {
 	}
 	for i, p := range c.proxies {
 		e := p.engine
-		if len(e.gate.queues)+e.gate.queued+e.gate.bytes+len(e.waiters)+e.waiting+e.chores+len(e.holds) > 0 {
+		if e.gate.turns.window.Taken() != 0 {
+			c.fail("proxy %d still has %d turns", i, e.gate.turns.window.Taken())
+		}
+		if len(e.gate.queues)+e.gate.queued+e.gate.bytes+len(e.gate.turns.line)+len(e.waiters)+e.waiting+e.chores+len(e.holds) > 0 {
 			c.fail("proxy %d still has %d queues, %d waiters, %d chores, %d holds", i, len(e.gate.queues), len(e.waiters), e.chores, len(e.holds))
 		}
 	}

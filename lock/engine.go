@@ -52,10 +52,12 @@ type Engine struct {
 // New makes an Engine. random must differ between the proxies of the same servers: ops and
 // grants are drawn from it. fences may be nil.
 func New(s Settings, servers Servers, clock quorum.Clock, random *rand.Rand, fences Fences) *Engine {
-	return &Engine{
+	e := &Engine{
 		settings: s, servers: servers, clock: clock, random: random, fences: fences, quorum: servers.Len()/2 + 1,
-		gate: gate{queues: map[string][]*task{}}, holds: map[string]*hold{}, waiters: map[string]*line{},
+		holds: map[string]*hold{}, waiters: map[string]*line{},
 	}
+	e.gate = gate{queues: map[string][]*task{}, turns: newTurns(clock, func() bool { return e.able(quorum.Vote) })}
+	return e
 }
 
 // Request is an operation on one or several locks.
@@ -114,10 +116,20 @@ func failed(text string) Result { return Result{Verdict: Failed, Text: text} }
 // spare is how many servers a majority can do without.
 func (e *Engine) spare() int { return e.servers.Len() - e.quorum }
 
-// pass runs an operation when it is its keys' turn. done is called with its result. What is
-// returned takes it back as long as it waits.
+// pass runs an operation when it is its keys' turn, and the servers have time for it. done is called
+// with its result. What is returned takes it back as long as it waits.
 func (e *Engine) pass(r Request, done func(Result), operate func(done func(Result))) (cancel func()) {
+	return e.enter(e.task(r, done, operate), r, done)
+}
+
+// passAhead is as pass, for what locks that are held depend on, and what gives some up.
+func (e *Engine) passAhead(r Request, done func(Result), operate func(done func(Result))) (cancel func()) {
 	t := e.task(r, done, operate)
+	t.ahead = true
+	return e.enter(t, r, done)
+}
+
+func (e *Engine) enter(t *task, r Request, done func(Result)) (cancel func()) {
 	if !e.gate.enter(t) {
 		done(failed(fmt.Sprintf("ERR too many commands wait for locks of %s", e.pattern(r).Name)))
 		return nil
@@ -128,7 +140,11 @@ func (e *Engine) pass(r Request, done func(Result), operate func(done func(Resul
 // passTo is as pass, for what gets locks: if nobody is told of them, they are released.
 func (e *Engine) passTo(r Request, done func(Result), operate func(done func(Result))) (cancel func()) {
 	d := &delivery{e: e, r: r, done: done}
-	giveUp := e.pass(r, d.end, operate)
+	pass := e.pass
+	if e.knows(r.Keys, r.Token) {
+		pass = e.passAhead
+	}
+	giveUp := pass(r, d.end, operate)
 	return func() {
 		d.fail()
 		if giveUp != nil {
@@ -180,6 +196,14 @@ func (e *Engine) task(r Request, done func(Result), operate func(done func(Resul
 			done(result)
 			e.gate.leave(t)
 		})
+	}
+	t.refuse = func() {
+		text := e.barred(quorum.Vote)
+		if text == "" {
+			text = "NOQUORUM the servers have too much to do"
+		}
+		e.gate.leave(t)
+		done(failed(text))
 	}
 	return t
 }
@@ -245,6 +269,7 @@ func (e *Engine) ask(script *quorum.Script, keys []string, within time.Duration,
 		each(server, a)
 	}
 	keys = scriptKeys(keys)
+	tell = e.timed(within, tell)
 	for i := range e.servers.Len() {
 		if why := e.servers.Barred(i, script.Kind); why != "" {
 			tell(i, quorum.Answer{Outcome: quorum.NotDone, Reason: why})
@@ -259,17 +284,41 @@ func (e *Engine) ask(script *quorum.Script, keys []string, within time.Duration,
 	}
 }
 
+// timed has the gate learn how long a majority takes to answer.
+func (e *Engine) timed(within time.Duration, tell func(server int, a quorum.Answer)) func(server int, a quorum.Answer) {
+	began, answers, done, silent := e.clock.Now(), 0, 0, false
+	return func(server int, a quorum.Answer) {
+		answers++
+		silent = silent || a.Outcome == quorum.Unknown
+		if a.Outcome == quorum.Done {
+			done++
+		}
+		switch {
+		case a.Outcome == quorum.Done && done == e.quorum:
+			e.gate.turns.took(e.clock.Now().Since(began), within)
+		case answers == e.servers.Len() && done < e.quorum && silent:
+			e.gate.turns.took(within, within)
+		}
+		tell(server, a)
+	}
+}
+
 // barred reports, as the text of an error, that too few servers may take part in calls of a
 // kind to ask any; "": enough may.
 func (e *Engine) barred(kind quorum.Kind) string {
+	if e.able(kind) {
+		return ""
+	}
+	return e.servers.Refusal(kind)
+}
+
+// able reports whether enough servers may take part in calls of a kind.
+func (e *Engine) able(kind quorum.Kind) bool {
 	able := 0
 	for i := range e.servers.Len() {
 		if e.servers.Barred(i, kind) == "" {
 			able++
 		}
 	}
-	if able >= e.quorum {
-		return ""
-	}
-	return e.servers.Refusal(kind)
+	return able >= e.quorum
 }

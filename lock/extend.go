@@ -42,7 +42,7 @@ const (
 // none at any one server. The result is Yes, No if they are not the token's any more, or Failed:
 // UNCERTAIN, and then they may end with the old TTL or with the new one.
 func (e *Engine) Extend(r Request, done func(Result)) (cancel func()) {
-	return e.pass(r, done, func(done func(Result)) {
+	return e.passAhead(r, done, func(done func(Result)) {
 		if !r.Add {
 			e.extend(r, done)
 			return

@@ -60,7 +60,7 @@ func (e *Engine) Fence(r Request, done func(Result)) (cancel func()) {
 		done(failed("ERR there are no fencing numbers: " + why))
 		return nil
 	}
-	return e.pass(r, done, func(done func(Result)) { e.fence(r, maxRounds, done) })
+	return e.passAhead(r, done, func(done func(Result)) { e.fence(r, maxRounds, done) })
 }
 
 // fence is carried out within the gate.

@@ -1,10 +1,15 @@
 package lock
 
-import "slices"
+import (
+	"slices"
+
+	"ringmain/quorum"
+)
 
 // The gate lets one operation at a time have a key, in the order in which they came, so
 // that clients of one proxy do not split each other's votes. An operation on several keys
-// stands in all their queues at once, and runs when it is at the head of each.
+// stands in all their queues at once, and may run when it is at the head of each. It does if the
+// servers have time for it (turns.go).
 const (
 	maxQueued      = 10_000   // operations that wait for one key
 	maxQueuedAll   = 100_000  // … for all keys
@@ -15,15 +20,23 @@ const (
 type task struct {
 	keys []string // each once
 	size int
-	// run begins the operation, which ends with leave.
-	run     func()
-	running bool
-	gone    bool
+	// run begins the operation, which ends with leave; refuse ends it before that.
+	run, refuse func()
+	running     bool
+	gone        bool
+	// ahead says that it stands in no line: locks that are held depend on it, or it gives some up.
+	ahead bool
+	// patient says that it is not refused for standing in line.
+	patient bool
+	inLine  bool
+	since   quorum.Instant // when it came to stand in line
 }
 
 type gate struct {
 	queues        map[string][]*task
 	queued, bytes int
+
+	turns turns
 }
 
 // enter puts a task at the end of its keys' queues, and runs it if it is at the head of
@@ -59,11 +72,29 @@ func (g *gate) put(t *task, at func(queue []*task) int) {
 	g.queued++
 	g.bytes += t.size
 	g.try(t)
+	if t.ahead && !t.running {
+		g.hasten(t)
+	}
 }
 
-// try runs a task whose turn it is.
+// hasten has those that a task waits for at its keys stand in line no longer.
+func (g *gate) hasten(t *task) {
+	for _, k := range t.keys {
+		for _, other := range slices.Clone(g.queues[k]) { // they may leave
+			if other == t {
+				break
+			}
+			other.ahead = true
+			if other.inLine {
+				g.turns.run(other)
+			}
+		}
+	}
+}
+
+// try runs a task whose turn it is, or has it stand in line.
 func (g *gate) try(t *task) {
-	if t.running || t.gone {
+	if t.running || t.gone || t.inLine {
 		return
 	}
 	for _, k := range t.keys {
@@ -71,8 +102,11 @@ func (g *gate) try(t *task) {
 			return
 		}
 	}
-	t.running = true
-	t.run()
+	if t.ahead || g.turns.free() {
+		g.turns.run(t)
+		return
+	}
+	g.turns.stand(t)
 }
 
 // leave ends a task, or takes one out that has not begun, and runs those whose turn it is
@@ -81,9 +115,12 @@ func (g *gate) leave(t *task) {
 	if t.gone {
 		return
 	}
-	t.gone = true
+	t.gone, t.inLine = true, false
 	g.queued--
 	g.bytes -= t.size
+	if t.running {
+		g.turns.window.Give()
+	}
 	var next []*task
 	for _, k := range t.keys {
 		q := g.queues[k]
@@ -103,4 +140,5 @@ func (g *gate) leave(t *task) {
 	for _, n := range next {
 		g.try(n)
 	}
+	g.turns.admit()
 }

@@ -42,6 +42,16 @@ func (e *Engine) known(keys []string, token string) [][]string {
 	return all
 }
 
+// knows reports whether the token may hold one of the keys, as far as is known.
+func (e *Engine) knows(keys []string, token string) bool {
+	for _, k := range keys {
+		if h := e.holds[k]; h != nil && h.token == token {
+			return true
+		}
+	}
+	return false
+}
+
 // remember notes the ops that may be at the servers from now on.
 func (e *Engine) remember(keys []string, token string, ops [][]string, lease time.Duration) {
 	until := e.clock.Now().Monotonic + 2*lease + time.Second

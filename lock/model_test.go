@@ -20,6 +20,7 @@ type model struct {
 	keys    map[string]entry
 	scripts map[string]bool // by digest
 	runs    int
+	busy    time.Duration // until when, by the world's clock
 
 	// The ways in which scripts may be wrong, for mutants.
 	plainDelete bool // release looks at nothing
@@ -31,6 +32,16 @@ type model struct {
 type entry struct {
 	value   string
 	expires time.Duration // by the wall's clock; 0: never
+}
+
+// toil has something be done once what came before is, and so long for itself has passed.
+func (s *model) toil(service time.Duration, f func()) {
+	if service == 0 {
+		s.do(f)
+		return
+	}
+	s.busy = max(s.busy, s.w.now) + service
+	s.w.after(s.busy-s.w.now, func() { s.do(f) })
 }
 
 func newModel(m *machine, index int) *model {

@@ -40,6 +40,12 @@ type network struct {
 	// stop decides whether a message is the last one that gets through in its direction:
 	// what follows is stuck until the connection is cut.
 	stop func() bool
+	// service is how long a server needs for a request: it executes one after the other.
+	service time.Duration
+	// window is the size of proxies' windows in the beginning; zero: as it is.
+	window int
+	// hasty proxies do not wait for a majority.
+	hasty bool
 }
 
 // wire is a proxy's connection to a server, one after the other.
@@ -88,6 +94,12 @@ func (n *network) start(m *machine) *proxy {
 	}
 	p.set = quorum.New(settings)
 	p.engine = New(n.settings, p.set, p, rand.New(rand.NewPCG(n.random.Uint64(), n.random.Uint64())), n.fences)
+	if n.window > 0 {
+		p.engine.gate.turns.window = quorum.NewWindow(n.window)
+	}
+	if n.hasty {
+		p.engine.gate.turns.briefly = 0
+	}
 	p.set.Start()
 	for _, w := range p.lines {
 		w.connect()
@@ -164,7 +176,7 @@ func (w *wire) send(args []string, to quorum.Receiver) {
 	c.open = append(c.open, x)
 	w.watch(c)
 	w.carry(c, 0, func() {
-		w.server.do(func() {
+		w.server.toil(w.p.n.service, func() {
 			if c.killed || c.runs != w.server.runs || w.cut && w.p.n.random.IntN(2) == 0 {
 				return
 			}

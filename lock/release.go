@@ -33,7 +33,7 @@ const (
 // A client that does not wait for the reply wants its locks to be free all the same, so this
 // cannot be given up.
 func (e *Engine) Release(r Request, done func(Result)) (cancel func()) {
-	e.pass(r, done, func(done func(Result)) { e.release(r, done) })
+	e.passAhead(r, done, func(done func(Result)) { e.release(r, done) })
 	return nil
 }
 

@@ -83,6 +83,7 @@ func (w *waiter) ask(first bool) {
 	w.retry = nil
 	w.line.awake = false
 	w.task = w.e.task(w.r, w.answered, func(done func(Result)) { w.e.acquireFenced(w.r, done) })
+	w.task.patient = true // it has a deadline of its own
 	if first {
 		w.e.gate.enterFirst(w.task)
 	} else if !w.e.gate.enter(w.task) {

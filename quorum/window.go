@@ -19,7 +19,7 @@ const (
 	// most, they are far from having too many calls.
 	leastWindow, mostWindow = 16, 4096
 	// FirstWindow is the size of a window in the beginning.
-	FirstWindow = 256
+	FirstWindow = 64
 	// soon is the part of their time that answers may take for the window to grow; at twice that it
 	// shrinks, by a quarter, though not oftener than once in that time.
 	soon = 4
@@ -37,6 +37,9 @@ func (w *Window) Take() { w.taken++ }
 
 // Give is told for each Take.
 func (w *Window) Give() { w.taken-- }
+
+// Taken is how many questions are asked.
+func (w *Window) Taken() int { return w.taken }
 
 // Took tells how long a majority took to answer, which may take within. wanted says that somebody
 // stands in line.
