@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,23 @@ func TestEveryKindOfFailedHandshakeIsPutInWords(t *testing.T) {
 		if _, text := kindOf(err); text != want {
 			t.Errorf("%v: %q, want %q", err, text, want)
 		}
+	}
+}
+
+func TestAnAlertOfTheClientIsAKindByItself(t *testing.T) {
+	s := httptest.NewTLSServer(nil) // for its certificate, which the client does not trust
+	defer s.Close()
+	near, far := net.Pipe()
+	var client sync.WaitGroup
+	client.Go(func() {
+		_ = tls.Client(far, &tls.Config{ServerName: "example.com"}).Handshake()
+		_ = far.Close()
+	})
+	defer client.Wait()
+	defer func() { _ = near.Close() }()
+	err := tls.Server(near, &tls.Config{Certificates: s.TLS.Certificates}).Handshake()
+	if kind, text := kindOf(err); kind != "alert tls: bad certificate" || text != "remote error: tls: bad certificate" {
+		t.Errorf("%q, %q", kind, text)
 	}
 }
 
