@@ -29,7 +29,9 @@ type looked struct {
 	look *quorum.Look
 	// stray is a key that is neither a lock nor a counter of the quorum, if one was found.
 	stray string
-	err   error
+	// earlier is a lock that no pattern of the quorum matches, if one was found.
+	earlier string
+	err     error
 }
 
 // lookAtQuorums looks at the servers of all quorums, and tells what is wrong with them, and what
@@ -71,13 +73,25 @@ func lookAt(ctx context.Context, cfg *config.Config, name string, server int) lo
 		return l
 	}
 	for _, key := range keys {
-		if !belongs(cfg, name, key) {
-			l.stray = key
-			break
+		if belongs(cfg, name, key) {
+			continue
 		}
+		is, err := client.Exists(ctx, lockCompanion+key).Result()
+		switch {
+		case err != nil:
+			l.err = fmt.Errorf("EXISTS: %w", err)
+			return l
+		case is == 0:
+			l.stray = key
+			return l
+		}
+		l.earlier = key
 	}
 	return l
 }
+
+// lockCompanion begins the name of the key that stands beside each lock on a server.
+const lockCompanion = config.Reserved + "f:"
 
 // belongs reports whether a key on a quorum's servers is one of the quorum's.
 func belongs(cfg *config.Config, name, key string) bool {
@@ -117,6 +131,10 @@ func judge(cfg *config.Config, name string, found []looked) (warnings, notes []s
 		}
 		if left := l.look.Quarantine(); left > 0 {
 			notes = append(notes, fmt.Sprintf("%s: may have lost locks, and has no vote for another %v", l.path, left.Round(time.Second)))
+		}
+		if l.earlier != "" {
+			notes = append(notes, fmt.Sprintf("%s: has a lock that no pattern matches, %s: of other proxies, or an earlier configuration; it ends with its TTL",
+				l.path, strconv.Quote(l.earlier[:min(len(l.earlier), 128)])))
 		}
 		if l.stray != "" {
 			warn("has keys of somebody else's, such as %s: a quorum's servers are its own", strconv.Quote(l.stray[:min(len(l.stray), 128)]))

@@ -57,12 +57,15 @@ func TestCheckLooksAtTheServersOfQuorums(t *testing.T) {
 		"others' keys": {persistence: "none", prepare: func(t *testing.T, _ string, servers []*redistest.Server) {
 			do(t, servers[0], "SET", "lock:a", "x")
 			do(t, servers[0], "SET", "__ringmain:f:lock:a", "x")
+			do(t, servers[0], "SET", "earlier:a", "x")
+			do(t, servers[0], "SET", "__ringmain:f:earlier:a", "x")
 			do(t, servers[1], "SET", "session:\n", "x")
 			do(t, servers[2], "SET", "lock:a", "x")
 			do(t, servers[2], "MOVE", "lock:a", "3")
 		}, want: []string{
 			`warning: quorums.safe.nodes[1]: has keys of somebody else's, such as "session:\n": a quorum's servers are its own`,
-			"warning: quorums.safe.nodes[2]: has 1 key in other databases"}},
+			"warning: quorums.safe.nodes[2]: has 1 key in other databases",
+			`note: quorums.safe.nodes[0]: has a lock that no pattern matches, "earlier:a": `}},
 		"one has lost its identity": {options: [3][]string{keeping, keeping, keeping}, prepare: func(t *testing.T, text string, servers []*redistest.Server) {
 			for i, s := range servers[:2] {
 				identify(t, text, s, i)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,6 +46,32 @@ func (c *Config) resolve(root fs.FS) {
 			n.Name = n.name()
 		}
 	}
+	c.noteUnmatched()
+}
+
+// noteUnmatched notes which users' keys are neither locks nor counters because all of them have a
+// prefix that no pattern has.
+func (c *Config) noteUnmatched() {
+	for _, kind := range []string{"lock", "counter"} {
+		patterns := slices.DeleteFunc(c.Patterns(), func(p Pattern) bool { return p.Kind != kind })
+		for i, u := range c.Users {
+			matches := func(p Pattern) bool { return mayBegin(p.Keys, u.KeyPrefix) }
+			if u.KeyPrefix != "" && len(patterns) > 0 && !slices.ContainsFunc(patterns, matches) {
+				c.note("no pattern of %[1]ss matches keys that begin with %[2]q, as all keys of users[%[3]d] do: none of them is a %[1]s", kind, u.KeyPrefix, i)
+			}
+		}
+	}
+}
+
+// mayBegin reports whether keys with a prefix may match a pattern. It looks at what stands before the
+// pattern's first special character.
+func mayBegin(pattern, prefix string) bool {
+	literal := pattern
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		literal = pattern[:i]
+		return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
+	}
+	return strings.HasPrefix(literal, prefix)
 }
 
 // lower keeps one buffer from taking more than a quarter of the memory.

@@ -159,3 +159,31 @@ func TestBuffersAreLoweredToAQuarterOfTheMemoryWithANote(t *testing.T) {
 		t.Errorf("%v, notes %q", c.Limits.ClientOutput, c.Notes)
 	}
 }
+
+func TestUsersWhoseKeysNoPatternMatchesAreNoted(t *testing.T) {
+	for keys, prefixes := range map[string]struct{ noted, not string }{
+		"lock:*":      {"shop:", "lock:"},
+		"*lock:*":     {"", "shop:"},
+		"shop:lock:*": {"shopping:", "shop:"},
+		"shop:[a]":    {"a:", "shop:a:"},
+		"one":         {"one:", "on"},
+	} {
+		for prefix, want := range map[string]string{
+			prefixes.noted: fmt.Sprintf(`[no pattern of locks matches keys that begin with %q, as all keys of users[1] do: none of them is a lock]`, prefixes.noted),
+			prefixes.not:   "[]",
+		} {
+			if prefix == "" {
+				continue
+			}
+			text := fmt.Sprintf("pools: {main: {embedded: 1}}\nquorums: {safe: {embedded: 3}}\nlocks: [{keys: %q, quorum: safe}]\n"+
+				"users: [{name: a, password: a, access: admin}, {name: b, password: b, access: write, key_prefix: %q}]", keys, prefix)
+			c, err := Parse("f", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(c.Notes); got != want {
+				t.Errorf("%s and %s: %s, want %s", keys, prefix, got, want)
+			}
+		}
+	}
+}
