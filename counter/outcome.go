@@ -134,7 +134,11 @@ func (p *proposer) noQuorum() string {
 	return "NOQUORUM not carried out: " + p.why()
 }
 
+// why says what keeps a majority from answering, as far as is known.
 func (p *proposer) why() string {
+	if p.e.lacks() {
+		return p.e.servers.Missing(quorum.Register)
+	}
 	if p.reason == "" {
 		return "no majority of the servers answered within " + p.pattern.Deadline.String()
 	}
