@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringmain/quorum"
 )
 
 // newBusyScene is a proxy whose servers need service for each request.
@@ -183,4 +185,25 @@ func TestAMajorityIsWaitedForAMomentOnly(t *testing.T) {
 	sc.pass(2 * time.Second)
 	refused(aMoment, aMoment+2*clearEvery) // nobody knows for how long it has been so
 	sc.expectGateEmpty()
+}
+
+func TestReleasesOfSeveralLocksDoNotStandInLineAndAreNotGivenUp(t *testing.T) {
+	sc := newBusyScene(t, 50*time.Microsecond)
+	sc.expect(0, "SET lock:a t NX PX 60000", "+OK")
+	sc.expect(0, "SET lock:b t NX PX 60000", "+OK")
+	sc.rush(10_000)
+	c := quorum.Command{Name: "evalsha", Protocol: 2, Keys: []int{3, 4}}
+	for _, arg := range []string{"EVALSHA", "9470c810040e272ee6c579d8d4331aaf6332a7b1", "2", "lock:a", "lock:b", "t"} { // bsm/redislock's
+		c.Args = append(c.Args, []byte(arg))
+	}
+	reply := ""
+	if cancel := sc.proxies[0].engine.Do(c, func(r []byte) { reply = string(r) }); cancel != nil {
+		cancel()
+	}
+	sc.pass(250 * time.Millisecond)
+	sc.expectHeld("lock:a", "- - -")
+	sc.expectHeld("lock:b", "- - -")
+	if reply != "+OK\r\n" {
+		t.Errorf("%q", reply)
+	}
 }

@@ -17,8 +17,13 @@ type State struct {
 
 // Query reads locks. text is that of an error reply, if it is not "".
 func (e *Engine) Query(r Request, done func(states []State, text string)) (cancel func()) {
+	return e.queryBy(e.pass, r, done)
+}
+
+// queryBy is Query, by pass or passAhead.
+func (e *Engine) queryBy(pass func(Request, func(Result), func(func(Result))) func(), r Request, done func(states []State, text string)) (cancel func()) {
 	var states []State
-	return e.pass(r, func(result Result) { done(states, result.Text) }, func(done func(Result)) {
+	return pass(r, func(result Result) { done(states, result.Text) }, func(done func(Result)) {
 		e.query(r.Keys, func(all []State, text string) {
 			states = all
 			if text != "" {

@@ -172,8 +172,9 @@ func (s *script) release(r Request) (cancel func()) {
 	if s.entry.Each || len(r.Keys) == 1 {
 		return carryOut()
 	}
-	// What is released is compared again, so that nothing is lost if it changes meanwhile.
-	return s.e.Query(r, func(states []State, text string) {
+	// What is released is compared again, so that nothing is lost if it changes meanwhile. As a release
+	// this goes ahead of others, and is not given up.
+	s.e.queryBy(s.e.passAhead, r, func(states []State, text string) {
 		switch o := outcomeOf(states, r.Token); {
 		case text != "":
 			s.done(errorReply(text))
@@ -183,6 +184,7 @@ func (s *script) release(r Request) (cancel func()) {
 			s.done(s.encode(s.entry.Other, outcome{}))
 		}
 	})
+	return nil
 }
 
 // query says who holds the locks: OK, if it is the token.
