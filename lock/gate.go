@@ -54,10 +54,10 @@ func (g *gate) enter(t *task) bool {
 	return true
 }
 
-// enterFirst puts a task before all that are not running yet.
+// enterFirst puts a task before all whose turn has not come yet: one that stands in line has its key.
 func (g *gate) enterFirst(t *task) {
 	g.put(t, func(queue []*task) int {
-		if len(queue) > 0 && queue[0].running {
+		if len(queue) > 0 && (queue[0].running || queue[0].inLine) {
 			return 1
 		}
 		return 0

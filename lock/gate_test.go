@@ -207,3 +207,32 @@ func TestReleasesOfSeveralLocksDoNotStandInLineAndAreNotGivenUp(t *testing.T) {
 		t.Errorf("%q", reply)
 	}
 }
+
+// newGate is a gate whose servers have time for one operation.
+func newGate() (*gate, *world) {
+	w := &world{now: time.Hour}
+	g := &gate{queues: map[string][]*task{}, turns: newTurns(newMachine(w, 1, w.now), func() bool { return true })}
+	g.turns.window = quorum.NewWindow(1)
+	return g, w
+}
+
+// taskOf is one that runs until it leaves.
+func taskOf(keys ...string) *task { return &task{keys: keys, run: func() {}} }
+
+func TestWhoIsPutFirstWaitsForWhomStandsInLine(t *testing.T) {
+	g, _ := newGate()
+	g.turns.window = quorum.NewWindow(2)
+	one, two, plain, first := taskOf("x"), taskOf("y"), taskOf("k"), taskOf("k")
+	g.enter(one)
+	g.enter(two)
+	g.enter(plain)
+	g.enterFirst(first)
+	g.leave(one)
+	if g.leave(two); !plain.running || first.running {
+		t.Error("not one at a time is run on a key, in their order")
+	}
+	if g.leave(plain); !first.running {
+		t.Error("nobody is run")
+	}
+	g.leave(first)
+}
