@@ -67,7 +67,12 @@ func (g *gate) enterFirst(t *task) {
 func (g *gate) put(t *task, at func(queue []*task) int) {
 	for _, k := range t.keys {
 		q := g.queues[k]
-		g.queues[k] = slices.Insert(q, at(q), t)
+		i := at(q)
+		q = slices.Insert(q, i, t)
+		g.queues[k] = q
+		// Who is put before one of those that do not stand in line must not, either: all that are
+		// before such a one go ahead, so that the next one tells.
+		t.ahead = t.ahead || i+1 < len(q) && q[i+1].ahead
 	}
 	g.queued++
 	g.bytes += t.size
@@ -77,17 +82,30 @@ func (g *gate) put(t *task, at func(queue []*task) int) {
 	}
 }
 
-// hasten has those that a task waits for at its keys stand in line no longer.
+// hasten has those that a task waits for at its keys stand in line no longer, nor those that they
+// wait for at theirs.
 func (g *gate) hasten(t *task) {
-	for _, k := range t.keys {
-		for _, other := range slices.Clone(g.queues[k]) { // they may leave
-			if other == t {
-				break
+	waiting := []*task{t}
+	var inLine []*task
+	for len(waiting) > 0 {
+		t := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
+		for _, k := range t.keys {
+			q := g.queues[k]
+			for i := slices.Index(q, t) - 1; i >= 0 && !q[i].ahead; i-- {
+				other := q[i]
+				other.ahead = true
+				if other.inLine {
+					inLine = append(inLine, other)
+				} else if len(other.keys) > 1 {
+					waiting = append(waiting, other)
+				}
 			}
-			other.ahead = true
-			if other.inLine {
-				g.turns.run(other)
-			}
+		}
+	}
+	for _, other := range inLine {
+		if other.inLine { // it has not left meanwhile
+			g.turns.run(other)
 		}
 	}
 }

@@ -236,3 +236,37 @@ func TestWhoIsPutFirstWaitsForWhomStandsInLine(t *testing.T) {
 	}
 	g.leave(first)
 }
+
+func TestHoldersDoNotWaitForWhoIsPutBeforeThem(t *testing.T) {
+	g, _ := newGate()
+	plain, holder, first := taskOf("k"), taskOf("k"), taskOf("k")
+	holder.ahead, first.patient = true, true
+	g.enter(plain)
+	g.enter(holder)
+	g.enterFirst(first)
+	g.enter(taskOf("x")) // in line
+	g.turns.window.Take()
+	if g.leave(plain); !first.running {
+		t.Error("who is before a holder stands in line")
+	}
+	if g.leave(first); !holder.running {
+		t.Error("a holder stands in line")
+	}
+}
+
+func TestHoldersDoNotWaitForThoseInLineAtOtherKeys(t *testing.T) {
+	g, _ := newGate()
+	inLine, both, third, holder := taskOf("b"), taskOf("a", "b"), taskOf("a"), taskOf("a")
+	holder.ahead = true
+	g.enter(taskOf("x"))
+	for _, o := range []*task{inLine, both, third} {
+		g.enter(o)
+	}
+	g.enter(holder)
+	for _, o := range []*task{inLine, both, third, holder} {
+		if !o.running {
+			t.Fatal("a holder waits for one that stands in line")
+		}
+		g.leave(o)
+	}
+}
