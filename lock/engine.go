@@ -202,6 +202,7 @@ func (e *Engine) task(r Request, done func(Result), operate func(done func(Resul
 		if text == "" {
 			text = "NOQUORUM the servers have too much to do"
 		}
+		t.refused = true
 		e.gate.leave(t)
 		done(failed(text))
 	}

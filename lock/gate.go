@@ -29,7 +29,9 @@ type task struct {
 	// patient says that it is not refused for standing in line.
 	patient bool
 	inLine  bool
+	came    quorum.Instant // when it did
 	since   quorum.Instant // when it came to stand in line
+	refused bool
 }
 
 type gate struct {
@@ -76,7 +78,8 @@ func (g *gate) put(t *task, at func(queue []*task) int) {
 	}
 	g.queued++
 	g.bytes += t.size
-	g.try(t)
+	t.came = g.turns.clock.Now()
+	g.try(t, false)
 	if t.ahead && !t.running {
 		g.hasten(t)
 	}
@@ -110,8 +113,9 @@ func (g *gate) hasten(t *task) {
 	}
 }
 
-// try runs a task whose turn it is, or has it stand in line.
-func (g *gate) try(t *task) {
+// try runs a task whose turn it is, or has it stand in line. late: one before it at a key has stood there
+// for too long, and who has waited behind that one for as long would only do so again.
+func (g *gate) try(t *task, late bool) {
 	if t.running || t.gone || t.inLine {
 		return
 	}
@@ -120,11 +124,14 @@ func (g *gate) try(t *task) {
 			return
 		}
 	}
-	if t.ahead || g.turns.free() {
+	switch {
+	case t.ahead || g.turns.free():
 		g.turns.run(t)
-		return
+	case late && !t.patient && g.turns.clock.Now().Since(t.came) >= longestTurn:
+		t.refuse()
+	default:
+		g.turns.stand(t)
 	}
-	g.turns.stand(t)
 }
 
 // leave ends a task, or takes one out that has not begun, and runs those whose turn it is
@@ -156,7 +163,7 @@ func (g *gate) leave(t *task) {
 		next = append(next, q[0])
 	}
 	for _, n := range next {
-		g.try(n)
+		g.try(n, t.refused)
 	}
 	g.turns.admit()
 }

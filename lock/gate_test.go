@@ -270,3 +270,26 @@ func TestHoldersDoNotWaitForThoseInLineAtOtherKeys(t *testing.T) {
 		g.leave(o)
 	}
 }
+
+func TestWhoHasWaitedBehindOneInLineIsRefusedWithIt(t *testing.T) {
+	g, w := newGate()
+	g.enter(taskOf("x"))
+	refused := 0
+	for range maxQueued {
+		o := taskOf("k")
+		o.refuse = func() {
+			refused++
+			o.refused = true
+			g.leave(o)
+		}
+		g.enter(o)
+	}
+	w.pass(longestTurn / 2)
+	late := taskOf("y", "k")
+	late.refuse = func() { t.Error("refused at once") }
+	g.leave(g.queues["k"][maxQueued-1])
+	g.enter(late)
+	if w.pass(longestTurn/2 + 2*clearEvery); refused != maxQueued-1 || !late.inLine {
+		t.Errorf("%d of %d are refused", refused, maxQueued-1)
+	}
+}
