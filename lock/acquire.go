@@ -242,7 +242,9 @@ func (t *attempt) win() {
 	t.decided, t.won = true, true
 	t.remember()
 	result.Extended = t.extends()
-	result.made = !t.extend // what is extended in part must stay
+	if !t.extend { // what is extended in part must stay
+		result.made = t.op
+	}
 	t.done(result, t)
 }
 

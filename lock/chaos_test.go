@@ -65,6 +65,18 @@ func TestNoTwoClientsHoldALockAtOnceWhateverHappens(t *testing.T) {
 	}
 }
 
+// TestSeedsThatHaveShownAFaultShowNoneAnyMore has those that a thousand hours have found once.
+func TestSeedsThatHaveShownAFaultShowNoneAnyMore(t *testing.T) {
+	for _, seed := range []uint64{3300, 3372, 5968, 7529, 8754, 9348} {
+		c := newChaos(seed, "")
+		c.run(chaosLength)
+		c.rest()
+		for _, f := range c.found {
+			t.Errorf("seed %d: %s", seed, f)
+		}
+	}
+}
+
 // rest looks at what is left when all has come to rest.
 func (c *chaos) rest() {
 	for i, s := range c.servers {

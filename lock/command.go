@@ -157,7 +157,7 @@ func (c *command) answer(reply func(Result) []byte) func(Result) {
 
 // late is the text of the error for a grant that the client is told of too late.
 func (c *command) late(r Result) string {
-	if r.made {
+	if r.made != "" {
 		return "NOQUORUM the proxy was too slow for a lock of that TTL: it is released"
 	}
 	return "UNCERTAIN the lock may end with its old TTL or with the new one: the proxy was too slow"

@@ -103,8 +103,9 @@ type Result struct {
 	Extended bool
 	// Fence is, of AcquireFenced and Fence, the number.
 	Fence int64
-	// made says, of Yes, that all of the locks were nobody's before.
-	made bool
+	// made is, of Yes, the op with which all of the locks were made, which were nobody's before; "":
+	// they were not.
+	made string
 	// latest is, of Yes, when at the latest the client may be told of the Validity.
 	latest quorum.Instant
 	// overtaken tells that the lock has got a larger number than the one allocated for it.
@@ -158,8 +159,10 @@ type delivery struct {
 	e    *Engine
 	r    Request
 	done func(Result)
-	// got: there are locks to be given back. failed: the client is not told of them.
-	got, failed bool
+	// got is the op of locks that are to be given back; "": there are none. failed: the client is not
+	// told of them.
+	got    string
+	failed bool
 }
 
 func (d *delivery) end(result Result) {
@@ -178,9 +181,9 @@ func (d *delivery) fail() {
 }
 
 func (d *delivery) giveBack() {
-	if d.got {
-		d.got = false
-		d.e.Release(d.r, func(Result) {})
+	if op := d.got; op != "" {
+		d.got = ""
+		d.e.passAhead(d.r, func(Result) {}, func(done func(Result)) { d.e.giveBack(d.r, op, done) })
 	}
 }
 

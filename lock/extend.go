@@ -177,7 +177,7 @@ func (x *extension) decide() {
 func (x *extension) end(result Result) {
 	x.decided = true
 	if result.Verdict == No {
-		x.e.forget(x.r.Keys, x.r.Token)
+		x.e.forget(x.r.Keys, x.r.Token, "")
 	} else {
 		x.e.remember(x.r.Keys, x.r.Token, x.ops, x.terms.lease)
 	}

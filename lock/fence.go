@@ -39,7 +39,7 @@ func (e *Engine) acquireFenced(r Request, done func(Result)) {
 		e.number(r, "", []string{t.op}, func(numbered Result) {
 			granted, inTime := t.terms.grant(t.began, e.clock.Now().Since(t.began), true)
 			if numbered.Verdict == Yes && inTime {
-				granted.Fence, granted.made = numbered.Fence, true
+				granted.Fence, granted.made = numbered.Fence, t.op
 				done(granted)
 				return
 			}
@@ -48,7 +48,7 @@ func (e *Engine) acquireFenced(r Request, done func(Result)) {
 			if text == "" {
 				text = "NOQUORUM it took too long to number the lock"
 			}
-			e.release(r, func(Result) { done(failed(text)) })
+			e.giveBack(r, t.op, func(Result) { done(failed(text)) })
 		})
 	})
 }

@@ -98,9 +98,13 @@ func (e *Engine) has(keys []string, token string, server int, op string) bool {
 	return false
 }
 
-func (e *Engine) forget(keys []string, token string) {
+// forget has nothing be known of what a token had, or of what it had with one op alone, unless only is "".
+func (e *Engine) forget(keys []string, token, only string) {
+	other := func(ops []string) bool {
+		return only != "" && slices.ContainsFunc(ops, func(op string) bool { return op != only })
+	}
 	for _, k := range keys {
-		if h := e.holds[k]; h != nil && h.token == token {
+		if h := e.holds[k]; h != nil && h.token == token && !slices.ContainsFunc(h.ops, other) {
 			delete(e.holds, k)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 type release struct {
 	e *Engine
 	r Request
+	// only is the op of the locks that are meant; "": whichever they have.
+	only string
 	// seen are the ops that servers have said are there, while the command ran.
 	seen    []string
 	ops     [][]string
@@ -45,8 +47,23 @@ func (e *Engine) Force(r Request, done func(Result)) (cancel func()) {
 
 // release is carried out within the gate.
 func (e *Engine) release(r Request, done func(Result)) {
-	n := e.servers.Len()
-	x := &release{e: e, r: r, ops: e.known(r.Keys, r.Token), rounds: make([]int, n), done: countYes(&e.stats.Released, done)}
+	e.start(&release{e: e, r: r, ops: e.known(r.Keys, r.Token), done: countYes(&e.stats.Released, done)})
+}
+
+// giveBack releases locks that were made with an op, and of which nobody was told, or will be. Their client
+// may have had the token's locks released and got others since, through another proxy: those stay. It is
+// carried out within the gate.
+func (e *Engine) giveBack(r Request, op string, done func(Result)) {
+	x := &release{e: e, r: r, only: op, done: done}
+	for range e.servers.Len() {
+		x.ops = append(x.ops, []string{op})
+	}
+	e.start(x)
+}
+
+func (e *Engine) start(x *release) {
+	r, n := x.r, e.servers.Len()
+	x.rounds = make([]int, n)
 	for range r.Keys {
 		x.states = append(x.states, make([]releaseState, n))
 	}
@@ -101,6 +118,10 @@ func (x *release) read(server int, values []quorum.Value) (stale []string) {
 		case 0:
 			*state = missing
 		default:
+			if x.only != "" {
+				*state = missing
+				continue
+			}
 			stale = append(stale, v[1].Text)
 		}
 	}
@@ -158,7 +179,7 @@ func (x *release) decide() {
 		}
 	}
 	x.decided = true
-	x.e.forget(x.r.Keys, x.r.Token)
+	x.e.forget(x.r.Keys, x.r.Token, x.only)
 	for server := range x.ops {
 		x.later(server)
 	}

@@ -1,8 +1,10 @@
 package lock
 
 import (
+	"errors"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestTheReplyToAReleaseOverAllAnswers walks through all that N servers can say: each has
@@ -64,4 +66,32 @@ func walk(n int, of []releaseState, f func([]releaseState)) {
 		}
 	}
 	next(0)
+}
+
+func TestWhatIsGivenBackIsWhatWasGotAndNothingNewer(t *testing.T) {
+	for name, line := range map[string]string{"SET": "SET lock:a t NX PX 10000", "LOCK": "RINGMAIN.LOCK lock:a t PX 10000"} {
+		sc := newScene(t, 3, 2)
+		if name == "LOCK" {
+			sc.fences.(*counterFences).err = errors.New("NOQUORUM no numbers") // and so it is no lock
+		}
+		sc.pass(time.Second) // nobody examines servers now
+		leave := sc.proxies[0].command(line, func(string) {})
+		sc.pass(150 * time.Microsecond) // the servers have granted it
+		if name == "SET" {
+			leave()
+			sc.delay = func() time.Duration { return 10 * time.Millisecond }
+			sc.pass(100 * time.Microsecond) // it is on its way back
+		} else {
+			sc.pass(time.Millisecond)
+			sc.delay = func() time.Duration { return 10 * time.Millisecond }
+			sc.pass(100 * time.Microsecond)
+		}
+		sc.delay = func() time.Duration { return 100 * time.Microsecond }
+		sc.expectHeld("lock:a", "t t t")
+		sc.expect(1, "DELIFEQ lock:a t", ":1")
+		sc.expect(1, "SET lock:a t NX PX 10000", "+OK")
+		sc.pass(time.Second)
+		sc.expectHeld("lock:a", "t t t")
+		sc.expect(1, "DELIFEQ lock:a t", ":1")
+	}
 }
