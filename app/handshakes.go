@@ -5,11 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"ringmain/health"
 )
 
 const (
@@ -128,14 +129,13 @@ func (h *handshakes) stop() error {
 func kindOf(err error) (kind, text string) {
 	var plain tls.RecordHeaderError
 	var certificate *tls.CertificateVerificationError
-	var alert *net.OpError
 	switch {
 	case errors.As(err, &plain):
 		return "plain text", "it does not speak TLS, which this address expects"
 	case errors.As(err, &certificate):
 		return "certificate", err.Error()
-	case errors.As(err, &alert) && alert.Op == "remote error": // which is what crypto/tls makes of an alert
-		return "alert " + alert.Err.Error(), err.Error()
+	case health.RefusedByTLS(err):
+		return err.Error(), err.Error() // which alert it is
 	case strings.HasSuffix(err.Error(), "tls: bad record MAC"):
 		// OpenSSL says in plain text what is wrong, where TLS 1.3 expects it encrypted.
 		return "alert", "it ended the handshake, probably because it does not trust our certificate (" + err.Error() + ")"
