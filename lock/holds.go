@@ -98,13 +98,19 @@ func (e *Engine) has(keys []string, token string, server int, op string) bool {
 	return false
 }
 
-// forget has nothing be known of what a token had, or of what it had with one op alone, unless only is "".
+// forget has nothing be known of what a token had; unless only is "", of what it had with that op alone.
 func (e *Engine) forget(keys []string, token, only string) {
-	other := func(ops []string) bool {
-		return only != "" && slices.ContainsFunc(ops, func(op string) bool { return op != only })
-	}
 	for _, k := range keys {
-		if h := e.holds[k]; h != nil && h.token == token && !slices.ContainsFunc(h.ops, other) {
+		h := e.holds[k]
+		if h == nil || h.token != token {
+			continue
+		}
+		others := false
+		for i := range h.ops {
+			h.ops[i] = without(h.ops[i], only)
+			others = others || len(h.ops[i]) > 0
+		}
+		if only == "" || !others {
 			delete(e.holds, k)
 		}
 	}

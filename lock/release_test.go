@@ -95,3 +95,18 @@ func TestWhatIsGivenBackIsWhatWasGotAndNothingNewer(t *testing.T) {
 		sc.expect(1, "DELIFEQ lock:a t", ":1")
 	}
 }
+
+func TestWhatIsForgottenWithOneOpLeavesOthers(t *testing.T) {
+	sc := newScene(t, 3, 1)
+	e := sc.proxies[0].engine
+	keys := []string{"lock:a"}
+	e.remember(keys, "t", [][]string{{"1"}, {"1", "2"}, {"2"}}, time.Second)
+	e.forget(keys, "t", "1")
+	if e.has(keys, "t", 0, "1") || e.has(keys, "t", 1, "1") || !e.has(keys, "t", 1, "2") || !e.has(keys, "t", 2, "2") {
+		t.Errorf("known are %v", e.known(keys, "t"))
+	}
+	e.forget(keys, "t", "2")
+	if e.knows(keys, "t") {
+		t.Errorf("known are %v", e.known(keys, "t"))
+	}
+}
